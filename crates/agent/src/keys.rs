@@ -24,8 +24,7 @@ impl Keys {
     /// `Invalid` if a file cannot be read or made, if others can read it, or if it holds no key.
     pub(crate) fn load(keys: &[KeyConfig]) -> Result<Self, Error> {
         let load = |key: &KeyConfig| match &key.value {
-            Some(value) => checked(value)
-                .ok_or_else(|| Error::new(ErrorKind::Invalid, "the value is no key").with_help(SHAPE)),
+            Some(value) => of_value(key, value),
             None => load(&key.file),
         };
         let loaded = keys.iter().map(load).collect::<Result<Vec<_>, _>>()?;
@@ -98,16 +97,19 @@ pub(crate) fn key_wanted() -> Response<Body> {
     response
 }
 
-/// Checks the file of each key. Makes none.
+/// Checks each key. Makes no file.
 ///
 /// # Errors
 /// As [`Keys::load`].
 pub(crate) fn check(keys: &[KeyConfig]) -> Result<(), Error> {
     let missing = |path: &Path| secret_file::can_be_made(path).map(|()| None);
-    let of_files: Vec<_> = keys.iter().filter(|key| key.value.is_none()).collect();
-    let read = of_files.iter().map(|key| read(&key.file, missing)).collect::<Result<Vec<_>, _>>()?;
+    let one = |key: &KeyConfig| match &key.value {
+        Some(value) => of_value(key, value).map(Some),
+        None => read(&key.file, missing),
+    };
+    let read = keys.iter().map(one).collect::<Result<Vec<_>, _>>()?;
     let (known, loaded): (Vec<_>, Vec<_>) =
-        of_files.into_iter().zip(read).filter_map(|(key, read)| Some((key.clone(), read?))).unzip();
+        keys.iter().zip(read).filter_map(|(key, read)| Some((key.clone(), read?))).unzip();
     refuse_twice(&known, &loaded)
 }
 
@@ -132,6 +134,12 @@ fn checked(text: &str) -> Option<Digest> {
     is_key.then(|| digest(&SHA256, key.as_bytes()))
 }
 
+/// The key of a value that stands in the place of a file.
+fn of_value(key: &KeyConfig, value: &str) -> Result<Digest, Error> {
+    let error = || Error::new(ErrorKind::Invalid, "the value is no key").at(key.file.display().to_string());
+    checked(value).ok_or_else(|| error().with_help(SHAPE))
+}
+
 fn load(path: &Path) -> Result<Digest, Error> {
     let made = |path: &Path| create(path).map(Some);
     read(path, made)?.ok_or_else(|| Error::new(ErrorKind::Invalid, "there is no key"))
@@ -153,7 +161,7 @@ fn read(
         read => read.map(Some),
     };
     let Some(text) = text.map_err(|reason| error(reason.to_string()))? else { return Ok(None) };
-    checked(&text).map(Some).ok_or_else(|| error("the file holds no key".to_owned()))
+    checked(&text).map(Some).ok_or_else(|| error(format!("the file holds no key: {SHAPE}")))
 }
 
 /// A random key, in a new file.

@@ -105,7 +105,7 @@ impl ListenConfig {
             Self::Metadata(_) => {
                 return Some((
                     "the metadata service has no key, so its address must be on loopback",
-                    "give an address of 127.0.0.0/8, or allow the network of a pod with `pod_network`",
+                    "give an address of 127.0.0.0/8, or allow the network of a pod with `pod_network` or `--pod-network`",
                 ));
             }
             // A client of OAuth has a secret.
@@ -117,8 +117,9 @@ impl ListenConfig {
         if !allow_remote {
             return Some((
                 "the address is not on loopback, and the listener may serve this machine alone",
-                "give an address of 127.0.0.0/8, or allow other machines with `allow_remote`, `tls` and, for `admin`, \
-                 `keys`; for probes of another machine there is the listener `probes`",
+                "give an address of 127.0.0.0/8, or allow other machines: with `--allow-remote`, `--tls-certificate`, \
+                 `--tls-key` and, for `--admin`, `--admin-key`; in a configuration file with `allow_remote`, `tls` and, for \
+                 `admin`, `keys`. For probes of another machine there is the listener `probes`",
             ));
         }
         if !has_tls {

@@ -144,7 +144,7 @@ pub struct KeyConfig {
     pub file: PathBuf,
     /// The identity of this key of a gateway. Default: that of the listener.
     pub identity: Option<String>,
-    /// The key itself, in place of the file. No configuration file has it.
+    /// The key itself, in place of the file; `file` is its name in errors then. No configuration file has it.
     #[serde(skip)]
     pub value: Option<Zeroizing<String>>,
 }

@@ -83,8 +83,9 @@ impl Gateway {
             });
         }
         let keys = Keys::load(&config.keys)?;
-        for key in config.keys.iter().filter(|key| key.value.is_none()) {
-            tracing::info!(path = %key.file.display(), "the key of the gateway is in this file");
+        for (key, identity) in config.keys.iter().zip(identities).filter(|(key, _)| key.value.is_none()) {
+            let (identity, path) = (identity.name(), key.file.display());
+            tracing::info!(identity, %path, "the key of the gateway is in this file");
         }
         Ok(Self { shared: Arc::new(Shared { config: config.clone(), keys, clients, upstreams }) })
     }
@@ -281,7 +282,11 @@ impl Models<'_> {
         let uri = match found.model {
             Found::Nothing if rest.is_some() => return Err(self.not_in_beginning("no `model` in it")),
             Found::Nothing => None,
-            Found::NotText => return Err(invalid_model("the value of `model` is no text")),
+            Found::NotText => {
+                return Err(invalid_model(
+                    "the value of `model` is not a string: give the name of a model, or its URI",
+                ));
+            }
             Found::Twice => return Err(invalid_model("`model` is there twice")),
             Found::Name(name, _) if name.is_empty() => return Err(invalid_model("`model` is empty")),
             Found::Name(name, place) => self.uri(&name)?.map(|uri| (place, uri)),
@@ -318,8 +323,8 @@ impl Models<'_> {
     fn uri(&self, name: &str) -> Result<Option<String>, Refusal> {
         model::uri(name, self.path, self.folder, &self.config.models).map_err(|NoFolder| {
             invalid_model(
-                "the name of the model needs the folder, and the identity has none: set `folder` of the identity (`--folder`), or \
-                 give the whole URI, as gpt://FOLDER/NAME/latest",
+                "the name of the model needs the folder, and the identity has none: set `folder` of the identity, `--folder` or \
+                 YC_FOLDER_ID of the agent, or give the whole URI, as gpt://FOLDER/NAME/latest",
             )
         })
     }

@@ -26,7 +26,7 @@ pub(super) enum Found {
     Nothing,
     /// The name, and where its JSON text stands in the body.
     Name(String, Range<usize>),
-    /// The value is no text.
+    /// The value is not a string.
     NotText,
     /// The model is there twice: services differ in which one counts.
     Twice,

@@ -199,7 +199,9 @@ impl Served {
     }
 
     async fn answer(&self, request: Request<Incoming>, caller: Caller, address: &Address) -> Response<Body> {
-        let (start, peer) = (Instant::now(), caller.peer());
+        let start = Instant::now();
+        // Of other services the user is never known.
+        let peer = self.service.asks_for_user().then(|| tracing::field::debug(caller.peer()));
         let asked = tracing::event_enabled!(tracing::Level::DEBUG)
             .then(|| format!("{} {}", request.method(), redact(request.uri().path(), &[])));
         // A browser cannot reach a Unix socket. One that reaches the listener by another name refuses the certificate.
@@ -218,7 +220,7 @@ impl Served {
         self.requests.count(outcome, start.elapsed());
         if let Some(request) = asked {
             let (listener, status) = (self.service.kind(), outcome.as_u16());
-            tracing::debug!(listener, request, status, ?peer, "answered");
+            tracing::debug!(listener, request, status, peer, "answered");
         }
         response
     }

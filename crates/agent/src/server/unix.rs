@@ -67,6 +67,7 @@ impl SocketFile {
         lock: impl FnOnce(&Path) -> io::Result<File>,
     ) -> Result<(UnixListener, Self), Error> {
         let error = |reason: String, help| place::invalid(path, reason, help);
+        place::check_folder(path)?;
         let another = || error("another process listens here".to_owned(), "end it, or give another path");
         match fs::symlink_metadata(path) {
             Ok(found) if !found.file_type().is_socket() => {

@@ -65,6 +65,8 @@ fn a_bare_name_becomes_the_uri_of_the_folder() {
                 "{wrong}"
             );
         }
+        let response = gateway.post("/v1/chat/completions", r#"{"model":5}"#).await;
+        assert!(response.text().contains("is not a string: give the name"), "{}", response.text());
         assert_eq!(service.requests().len(), before);
     });
 }
@@ -108,7 +110,8 @@ fn a_bare_name_without_a_folder_is_an_error_with_the_fix() {
         let response =
             test_support::http_client::call("POST", &url, &headers, r#"{"model":"yandexgpt"}"#).await;
         assert_eq!(response.status, 400);
-        assert!(response.json()["error"]["message"].as_str().unwrap().contains("`--folder`"));
+        let message = response.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("`--folder`") && message.contains("YC_FOLDER_ID"), "{message}");
         let response =
             test_support::http_client::call("POST", &url, &headers, r#"{"model":"gpt://f/m/latest"}"#).await;
         assert_eq!(response.status, 200);

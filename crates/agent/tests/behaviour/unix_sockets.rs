@@ -142,8 +142,8 @@ fn a_path_that_cannot_be_a_socket_is_refused() {
         let long = folder.join(&"x".repeat(120));
         let (reason, help) = start(long.to_str().unwrap(), "").await;
         assert!(reason.contains("cannot listen here") && help.contains("shorter path"), "{reason}: {help}");
-        let (reason, _) = start(folder.join("no/such").to_str().unwrap(), "").await;
-        assert!(reason.contains("cannot listen here"), "{reason}");
+        let (reason, help) = start(folder.join("no/such").to_str().unwrap(), "").await;
+        assert!(reason.contains("the folder does not exist") && help.contains("make"), "{reason}: {help}");
         let (reason, help) = start(socket(&folder).to_str().unwrap(), "group = \"no-such-group\"").await;
         assert!(reason.contains("no group") && help.contains("group"), "{reason}: {help}");
         let left = names(&folder);

@@ -45,7 +45,7 @@ impl Configuration {
         read.map_err(|error| {
             at(Error::new(ErrorKind::Invalid, format!("cannot read the configuration: {error}")))
         })?;
-        let folder = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        let folder = absolute(file);
         let config = Config::parse(&text).map_err(at)?.in_folder(folder.parent().unwrap_or(Path::new("/")));
         if config.listen.is_empty() {
             let error =
@@ -62,6 +62,11 @@ impl Configuration {
             None => error,
         }
     }
+}
+
+/// The path from the root: a log is read in another folder than that of the process.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn about_file(error: Error, file: &Path) -> Error {
@@ -89,8 +94,8 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
     }
     if let Some(address) = options.oauth {
         let client_file = match &options.oauth_client {
-            Some(file) => file.clone(),
-            None => state_folder(options, "--oauth-client")?.join("oauth-client.json"),
+            Some(file) => absolute(file),
+            None => state_file(options, "oauth-client.json", "with `--oauth-client FILE`")?,
         };
         listen.push(ListenConfig::Oauth(OauthConfig {
             address,
@@ -134,7 +139,7 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
     if let Some(address) = options.admin {
         listen.push(ListenConfig::Admin(AdminConfig {
             address,
-            keys: options.admin_key.iter().map(KeyConfig::file).collect(),
+            keys: options.admin_key.iter().map(|file| KeyConfig::file(absolute(file))).collect(),
             allow_remote,
             tls,
             limits: Limits::default(),
@@ -151,7 +156,7 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
 /// The key of the clients of a gateway: the file of the option, the variable, or a file that the agent makes.
 fn gateway_key(options: &ServeOptions) -> Result<KeyConfig, Error> {
     if let Some(AuthValue::File(file)) = &options.gateway_key {
-        return Ok(KeyConfig::file(file));
+        return Ok(KeyConfig::file(absolute(file)));
     }
     if options.gateway_key.is_some() {
         return Err(Error::new(ErrorKind::Invalid, "the key would be visible in the list of processes")
@@ -163,12 +168,15 @@ fn gateway_key(options: &ServeOptions) -> Result<KeyConfig, Error> {
             let value = Some(Zeroizing::new(value));
             Ok(KeyConfig { value, ..KeyConfig::file(GATEWAY_KEY) })
         }
-        _ => Ok(KeyConfig::file(state_folder(options, "--gateway-key")?.join("gateway.key"))),
+        _ => {
+            let otherwise = "with `--gateway-key @FILE`, give the key itself in YC_AUTH_GATEWAY_KEY";
+            Ok(KeyConfig::file(state_file(options, "gateway.key", otherwise)?))
+        }
     }
 }
 
-/// The folder of what the agent keeps: systemd's, else the user's.
-fn state_folder(options: &ServeOptions, option: &str) -> Result<PathBuf, Error> {
+/// A file that the agent keeps, in the folder of systemd, else of the user. `otherwise`: how else the user can give its path.
+fn state_file(options: &ServeOptions, name: &str, otherwise: &str) -> Result<PathBuf, Error> {
     let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let of_user = || {
         let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
@@ -176,18 +184,23 @@ fn state_folder(options: &ServeOptions, option: &str) -> Result<PathBuf, Error> 
     };
     let found = folder("STATE_DIRECTORY").or_else(of_user);
     let error = |reason: String| {
-        Error::new(ErrorKind::Invalid, reason)
-            .at(option)
-            .with_help("give the path of the file with this option")
+        Error::new(ErrorKind::Invalid, reason).with_help(format!(
+            "give the path of the file {otherwise}, or set STATE_DIRECTORY to a folder that the agent can write to"
+        ))
     };
-    let found = found.ok_or_else(|| error("there is no folder for the file".to_owned()))?;
+    let found = found.ok_or_else(|| {
+        error(format!(
+            "there is no folder for {name}: none of STATE_DIRECTORY, XDG_STATE_HOME and HOME is an absolute path"
+        ))
+    })?;
     // A check writes nothing: the nearest folder that there is stands for one that would be made.
     if options.check {
         let near = found.ancestors().find(|folder| folder.is_dir());
-        return Ok(near.unwrap_or(&found).to_owned());
+        return Ok(near.unwrap_or(&found).join(name));
     }
-    std::fs::create_dir_all(&found).map_err(|reason| error(format!("{}: {reason}", found.display())))?;
-    Ok(found)
+    let cannot = |reason| error(format!("cannot make the folder for {name}: {reason}"));
+    std::fs::create_dir_all(&found).map_err(|reason| cannot(reason).at(found.display().to_string()))?;
+    Ok(found.join(name))
 }
 
 /// The options that an identity of a file stands for.

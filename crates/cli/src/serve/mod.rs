@@ -26,9 +26,9 @@ pub(crate) fn run(options: &ServeOptions, deadline: Deadline, out: &mut dyn Writ
         let Config { identity, listen, .. } = &configuration.config;
         writeln!(
             out,
-            "the configuration is good: {} identities, {} listeners",
-            identity.len(),
-            listen.len()
+            "the configuration is good: {}, {}",
+            counted(identity.len(), "identity", "identities"),
+            counted(listen.len(), "listener", "listeners")
         )?;
         return Ok(());
     }
@@ -76,6 +76,10 @@ pub(crate) fn run(options: &ServeOptions, deadline: Deadline, out: &mut dyn Writ
         }
         Ok(())
     })
+}
+
+fn counted(count: usize, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
 }
 
 const INTERRUPT: i32 = 2;

@@ -23,14 +23,19 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    pub(crate) fn start(mut run: Run) -> Self {
-        let mut child = run.command.spawn().unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
-        let mut served = Self { child, log, addresses: Vec::new() };
+    pub(crate) fn start(run: Run) -> Self {
+        let mut served = Self::unready(run);
         let line = served.next_line("serving");
         let listeners = line.split("listeners=").nth(1).unwrap();
         served.addresses = listeners.split_whitespace().map(str::to_owned).collect();
         served
+    }
+
+    /// An agent that may not serve yet. Its addresses are not known.
+    pub(crate) fn unready(mut run: Run) -> Self {
+        let mut child = run.command.spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        Self { child, log, addresses: Vec::new() }
     }
 
     /// The next line of the log with this text.
@@ -159,7 +164,7 @@ fn the_log_has_dates_and_at_debug_each_request() {
     let line = served.next_line("answered");
     let year = line.split('-').next().unwrap();
     assert!(year.len() == 4 && year.parse::<u32>().is_ok_and(|year| year >= 2026), "{line}");
-    for part in ["listener=metadata", "status=200", "service-accounts/default/token"] {
+    for part in ["listener=metadata", "status=200", "peer=User(", "service-accounts/default/token"] {
         assert!(line.contains(part), "{part}: {line}");
     }
     // An unknown level is told, and leaves the usual log on.
@@ -206,6 +211,10 @@ fn what_cannot_be_served_is_refused_at_the_start() {
     };
     refused(&["--metadata", "0.0.0.0:8081"], "must be on loopback");
     refused(&["--oauth", "10.0.0.1:8081"], "this machine alone");
+    for option in ["`--allow-remote`", "`--tls-certificate`", "`allow_remote`"] {
+        refused(&["--gateway", "0.0.0.0:8080", "--gateway-key", "@gateway.key"], option);
+    }
+    refused(&["--metadata", "0.0.0.0:8081"], "`--pod-network`");
     refused(&["--oauth", "10.0.0.1:8081", "--allow-remote"], "no TLS");
     let empty = folder.file("empty.pem", "").display().to_string();
     let certificate = ["--tls-certificate", &empty, "--tls-key", &empty];
@@ -295,7 +304,7 @@ fn a_check_serves_nothing_and_asks_nobody() {
     let text = "[[identity]]\nname = \"a\"\nmethod = \"metadata\"\n[[listen]]\nkind = \"token-file\"\npath = \"token\"\n";
     let file = folder.file("agent.toml", text);
     let outcome = yc_auth(["serve", "--config", file.to_str().unwrap(), "--check"]).done();
-    assert_eq!(outcome.output(), "the configuration is good: 1 identities, 1 listeners\n");
+    assert_eq!(outcome.output(), "the configuration is good: 1 identity, 1 listener\n");
     let names: Vec<_> = fs::read_dir(&folder.path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["agent.toml"]);
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 
 use yandex_cloud_emulator::Emulator;
 
@@ -71,6 +72,20 @@ fn a_start_says_which_file_has_the_key() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!line.contains(&fs::read_to_string(folder.path.join("yc-auth/gateway.key")).unwrap()));
+
+    // A relative path would not tell the readers of the log where the file is.
+    let mut run = gateway(&emulator, &folder, &["--gateway-key", "@own.key"]).env("YC_AUTH_LOG", "debug");
+    run.command.current_dir(&folder.path);
+    let mut served = Served::unready(run);
+    let line = served.next_line("the key of the gateway");
+    let path = folder.path.join("own.key");
+    assert!(line.ends_with(&format!("identity=default path={}", path.display())), "{line}");
+    let line = served.next_line("serving");
+    let address = line.split("listeners=").nth(1).unwrap();
+    assert!(chat(address, &fs::read_to_string(&path).unwrap()).starts_with("HTTP/1.1 200 "));
+    let line = served.next_line("answered");
+    assert!(line.contains("listener=gateway") && !line.contains("peer"), "{line}");
+    served.end();
 }
 
 #[test]
@@ -83,6 +98,34 @@ fn a_key_that_others_would_see_is_refused() {
     let outcome =
         start(&["--gateway-key", "fake-key-in-the-arguments"]).hides("fake-key-in-the-arguments").done();
     assert!(outcome.fails(4).contains("visible in the list of processes"), "{outcome:?}");
-    let outcome = start(&[]).env("YC_AUTH_GATEWAY_KEY", "short").hides("short").done();
-    assert!(outcome.fails(4).contains("the value is no key"), "{outcome:?}");
+    let short = folder.file("short.key", "short");
+    fs::set_permissions(&short, fs::Permissions::from_mode(0o600)).unwrap();
+    let option = format!("@{}", short.display());
+    for check in [&[][..], &["--check"]] {
+        let outcome = start(check).env("YC_AUTH_GATEWAY_KEY", "short").hides("short").done();
+        assert!(outcome.fails(4).contains("YC_AUTH_GATEWAY_KEY: the value is no key"), "{outcome:?}");
+        let outcome = start(&[&["--gateway-key", &option], check].concat()).done();
+        assert!(outcome.fails(4).contains("holds no key: a key has at least 16 visible"), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_start_that_can_keep_no_file_says_what_to_give() {
+    let folder = Folder::new();
+    let no_folder = folder.file("home", "").display().to_string();
+    for (listener, others) in [
+        ("--gateway", ["--gateway-key @FILE", "YC_AUTH_GATEWAY_KEY"]),
+        ("--oauth", ["--oauth-client FILE", "STATE_DIRECTORY"]),
+    ] {
+        let start = || yc_auth(["serve", "--auth", "t1.fake.token", listener, "127.0.0.1:0"]);
+        let in_home = format!("{no_folder}/.local/state/yc-auth: cannot make the folder");
+        for (run, reason) in [
+            (start(), "none of STATE_DIRECTORY, XDG_STATE_HOME and HOME"),
+            (start().env("HOME", &no_folder), in_home.as_str()),
+        ] {
+            let outcome = run.env("YC_AUTH_LOG", "off").done();
+            let told = outcome.fails(4);
+            assert!(told.contains(reason) && others.iter().all(|other| told.contains(other)), "{outcome:?}");
+        }
+    }
 }

@@ -74,6 +74,9 @@ fn what_is_no_socket_is_refused() {
     refused(&["--sds", &format!("unix:{}", file.display())], 4, "not a socket");
     let long = folder.path.join("x".repeat(120));
     refused(&["--sds", &format!("unix:{}", long.display())], 4, "shorter path");
-    refused(&["--sds", "unix:/no/such/folder/sds.sock", "--check"], 4, "the folder does not exist");
+    for check in [&[][..], &["--check"]] {
+        let options = [&["--sds", "unix:/no/such/folder/sds.sock"], check].concat();
+        refused(&options, 4, "sds.sock: the folder does not exist");
+    }
     assert_eq!(fs::read_to_string(&file).unwrap(), "untouched");
 }

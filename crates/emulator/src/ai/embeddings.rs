@@ -48,7 +48,9 @@ pub(crate) async fn create(
     let request: EmbeddingRequest = body::read_json(request.into_body()).await?;
     ModelUri::check(cloud, Scheme::Embedding, &request.model)?;
     if request.encoding_format.as_deref().is_some_and(|format| format != "float") {
-        return Err(Status::invalid("encoding_format is not float"));
+        return Err(Status::invalid(
+            "encoding_format is not float: set it to \"float\" (the openai package for Python asks for base64 by default)",
+        ));
     }
     let texts = match request.input {
         Input::Text(text) => vec![text],

@@ -35,7 +35,9 @@ impl Guard {
         let mut reached = None;
         for authority in uri.authority().map(http::uri::Authority::as_str).into_iter().chain(hosts) {
             let Some(checked) = self.checked(authority) else {
-                return Err(Status::denied("the Host header is not the address of the emulator"));
+                return Err(Status::denied(
+                    "the Host header is not the address of the emulator: give a host name of yours with `--host-name`",
+                ));
             };
             reached.get_or_insert(checked);
         }

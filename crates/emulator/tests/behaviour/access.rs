@@ -118,7 +118,9 @@ async fn accepts_a_configured_host_name() {
     let url = format!("{}/endpoints/iam", emulator.api_url());
     let reply = get(&url, &[("host", "emulator:8080")]).await;
     assert_eq!(reply.json()["address"], "emulator:8080");
-    assert_eq!(get(&url, &[("host", "other:8080")]).await.status, StatusCode::FORBIDDEN);
+    let refused = get(&url, &[("host", "other:8080")]).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(refused.text().contains("`--host-name`"), "{}", refused.text());
 }
 
 #[tokio::test]

@@ -91,6 +91,9 @@ async fn refuses_requests_that_the_real_service_refuses() {
     ] {
         assert_eq!(embed(&emulator, &key, &body).await.status, status, "{body}");
     }
+    let body = json!({ "model": good, "input": "hi", "encoding_format": "base64" });
+    let refused = embed(&emulator, &key, &body).await.json();
+    assert!(refused["error"]["message"].as_str().unwrap().contains("set it to \"float\""), "{refused}");
     let body = json!({ "model": good, "input": "hi", "encoding_format": "float" });
     assert_eq!(embed(&emulator, &key, &body).await.status, StatusCode::OK);
 }
