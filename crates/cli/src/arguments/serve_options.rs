@@ -30,7 +30,8 @@ pub(crate) struct ServeOptions {
     #[arg(long, requires = "metadata")]
     pub(crate) pod_network: bool,
 
-    /// The folder that the metadata service shows, and of which the gateway takes models
+    /// The folder that the metadata service shows, and of which the gateway takes models; default: that of the credentials, then
+    /// `YC_FOLDER_ID`
     #[arg(long, value_name = "ID")]
     pub(crate) folder: Option<String>,
 
