@@ -56,15 +56,27 @@ def option(arguments, name):
 
 
 def variables(container):
-    return {entry["name"]: entry["value"] for entry in container.get("env", [])}
+    """Those with a value in the manifest: not those of a Secret."""
+    return {entry["name"]: entry["value"] for entry in container.get("env", []) if "value" in entry}
+
+
+def of_secrets(container):
+    """The key of a Secret that each other variable has."""
+    entries = [entry for entry in container.get("env", []) if "value" not in entry]
+    return {entry["name"]: entry["valueFrom"]["secretKeyRef"] for entry in entries}
 
 
 def finds(where, arguments, app, user):
     """The application asks where the agent listens, as a user whom the agent answers."""
     address = option(arguments, "metadata")
     if address:
-        check(app["YC_METADATA_ADDR"] == address, f"{where}: the application asks another address")
+        needed = {name: address for name in ("YC_METADATA_ADDR", "GCE_METADATA_HOST", "GCE_METADATA_IP")}
+        needed |= {"METADATA_SERVER_DETECTION": "assume-present", "NO_PROXY": address.rpartition(":")[0]}
+        check(needed.items() <= app.items(), f"{where}: the application asks another address: {app}")
         check(option(arguments, "allow-uid") == str(user), f"{where}: the agent refuses the application")
+    elif gateway := option(arguments, "gateway"):
+        needed = {"OPENAI_BASE_URL": f"http://{gateway}/v1", "NO_PROXY": gateway.rpartition(":")[0]}
+        check(needed.items() <= app.items(), f"{where}: the application asks another address: {app}")
     else:
         check(app["YC_IAM_TOKEN_FILE"] == option(arguments, "token-file"), f"{where}: another file")
 
@@ -74,7 +86,12 @@ def pod(path):
     spec = document["spec"] if document["kind"] == "Pod" else document["spec"]["template"]["spec"]
     (agent,), (app,) = spec["initContainers"], spec["containers"]
     arguments = agent["args"]
-    accepts(path.name, arguments, variables(agent))
+    fakes = dict.fromkeys(of_secrets(agent), "fake-value-of-a-secret")
+    accepts(path.name, arguments, {**variables(agent), **fakes})
+    expected = {"YC_AUTH_GATEWAY_KEY": "OPENAI_API_KEY"} if option(arguments, "gateway") else {}
+    keys = {name: of_secrets(app).get(name_of_app) for name, name_of_app in expected.items()}
+    check(of_secrets(agent) == keys, f"{path.name}: the agent and the application have other keys")
+    check(rights_are_few(spec, agent, app), f"{path.name}: too many rights")
     finds(path.name, arguments, variables(app), app["securityContext"]["runAsUser"])
     check(agent["restartPolicy"] == "Always", f"{path.name}: the agent is no sidecar")
     agent_container(path, spec, agent)
@@ -169,13 +186,32 @@ def envoy_pod(sds, of_socket, node):
     (pod,) = [yaml.safe_load(block.partition("```")[0]) for block in blocks]
     kubernetes_validate.validate(pod, kubernetes_validate.latest_version(), strict=True)
     spec = pod["spec"]
-    (envoy,) = [container for container in spec["containers"] if container["name"] == "envoy"]
+    (envoy,), (app,) = spec["initContainers"], spec["containers"]
+    check(envoy["restartPolicy"] == "Always", "envoy.md: Envoy is no sidecar")
+    check(rights_are_few(spec, envoy, app) and envoy["securityContext"]["readOnlyRootFilesystem"], "envoy.md: too many rights")
+    startup, injector = envoy["startupProbe"], (DEPLOY / "envoy/injector.yaml").read_text()
+    (listener,) = yaml.safe_load(injector)["static_resources"]["listeners"]
+    address = listener["address"]["socket_address"]
+    asked = f"/dev/tcp/{address['address']}/{address['port_value']}"
+    check(startup["exec"]["command"][-1].endswith(asked), "envoy.md: the probe asks another port")
+    check(startup["periodSeconds"] * startup["failureThreshold"] >= 3600, "envoy.md: an outage of IAM at the start ends Envoy")
     check(envoy["securityContext"]["runAsUser"] in sds["allow_uids"], "envoy.md: the agent refuses Envoy")
     check(int(sds["group"]) in spec["securityContext"]["supplementalGroups"], "envoy.md: Envoy has not the group of the socket")
     (mount,) = [mount for mount in envoy["volumeMounts"] if mount["mountPath"] == of_socket]
     (volume,) = [volume for volume in spec["volumes"] if volume["name"] == mount["name"]]
     check(volume["hostPath"] == {"path": node, "type": "Directory"} and mount["readOnly"], "envoy.md: another folder")
-    check(sds["path"] in (DEPLOY / "envoy/injector.yaml").read_text(), "injector.yaml: another socket")
+    check(sds["path"] in injector, "injector.yaml: another socket")
+
+
+def rights_are_few(spec, *containers):
+    """No container of the pod is root's or gets other rights."""
+    few = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    of_pod = spec["securityContext"]["runAsNonRoot"] and spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    contexts = [container["securityContext"] for container in containers]
+    names = {"runAsUser", "runAsGroup", "readOnlyRootFilesystem", *few}
+    return of_pod and all(
+        few.items() <= context.items() and context["runAsUser"] > 0 and set(context) <= names for context in contexts
+    )
 
 
 def agent_container(path, spec, agent, probes=None):
@@ -212,7 +248,7 @@ def unit():
 
 subprocess.run([program, "emulator", "--key-file", str(key), "--", "true"], check=True, env={"PATH": "/usr/bin:/bin"})
 manifests = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
-check(len(manifests) == 4, "there are four manifests")
+check(len(manifests) == 5, "there are five manifests")
 for manifest in manifests:
     {"sds-daemonset.yaml": daemon_set, "secret-holder.yaml": holder}.get(manifest.name, pod)(manifest)
 compose()
