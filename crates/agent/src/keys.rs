@@ -103,11 +103,11 @@ pub(crate) fn key_wanted() -> Response<Body> {
 /// As [`Keys::load`].
 pub(crate) fn check(keys: &[KeyConfig]) -> Result<(), Error> {
     let missing = |path: &Path| secret_file::can_be_made(path).map(|()| None);
-    let digest = |key: &KeyConfig| match &key.value {
+    let one = |key: &KeyConfig| match &key.value {
         Some(value) => of_value(key, value).map(Some),
         None => read(&key.file, missing),
     };
-    let read = keys.iter().map(digest).collect::<Result<Vec<_>, _>>()?;
+    let read = keys.iter().map(one).collect::<Result<Vec<_>, _>>()?;
     let (known, loaded): (Vec<_>, Vec<_>) =
         keys.iter().zip(read).filter_map(|(key, read)| Some((key.clone(), read?))).unzip();
     refuse_twice(&known, &loaded)
