@@ -4,7 +4,7 @@ use test_support::http_server::{Reply, Server};
 use test_support::wait::on_runtime;
 use yandex_cloud_auth::testing::TestClock;
 
-use crate::common::{Gateway, tokens};
+use crate::common::{Gateway, tokens, upstream};
 
 /// A service that answers with the body that it got.
 fn echo() -> Server {
@@ -68,6 +68,18 @@ fn a_bare_name_becomes_the_uri_of_the_folder() {
         let response = gateway.post("/v1/chat/completions", r#"{"model":5}"#).await;
         assert!(response.text().contains("is not a string: give the name"), "{}", response.text());
         assert_eq!(service.requests().len(), before);
+    });
+}
+
+#[test]
+fn a_name_for_a_service_outside_v1_stays() {
+    on_runtime(async {
+        let service = echo();
+        let more = upstream(&service.url(), "/own/");
+        let gateway = Gateway::to(&service.url(), &more, &tokens(), &TestClock::new()).await;
+        let body = r#"{"model":"yandexgpt"}"#;
+        assert_eq!(gateway.post("/own/chat/completions", body).await.text(), body);
+        assert_ne!(gateway.post("/v1/chat/completions", body).await.text(), body);
     });
 }
 

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use yandex_cloud_auth::testing::TestClock;
 
-use crate::common::{Gateway, tokens};
+use crate::common::{Gateway, tokens, upstream};
 use crate::gateway_bench::read_until;
 
 #[test]
@@ -162,13 +162,14 @@ fn comments_keep_a_stream_alive_until_the_service_answers() {
             drop(upstream);
             read_until(&mut client, end).await;
         }
-        // A request for no stream waits for the status.
+        // A request for no stream waits for the status, and so does one for a service outside `/v1/`.
         let service = Server::start(|_, _| {
             std::thread::sleep(std::time::Duration::from_millis(120));
             Reply::status(418)
         });
-        let gateway =
-            Gateway::to(&service.url(), "keep_alive_seconds = 0.05", &tokens(), &TestClock::new()).await;
+        let more = format!("keep_alive_seconds = 0.05\n{}", upstream(&service.url(), "/own/"));
+        let gateway = Gateway::to(&service.url(), &more, &tokens(), &TestClock::new()).await;
         assert_eq!(gateway.post("/v1/chat/completions", r#"{"model":"gpt://f/m/latest"}"#).await.status, 418);
+        assert_eq!(gateway.post("/own/chat/completions", r#"{"stream":true}"#).await.status, 418);
     });
 }

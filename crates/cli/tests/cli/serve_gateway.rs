@@ -59,6 +59,26 @@ fn a_tool_with_a_static_key_talks_to_ai_studio() {
 }
 
 #[test]
+fn the_folder_of_the_variable_is_that_of_the_models() {
+    let (emulator, folder) = (Emulator::start_in_thread().unwrap(), Folder::new());
+    let start = |variable: &str| {
+        let run = yc_auth(["serve", "--auth", emulator.api_key(), "--gateway", "127.0.0.1:0"])
+            .env("YC_API_ENDPOINT", emulator.api_url())
+            .env("YC_FOLDER_ID", variable)
+            .env("XDG_STATE_HOME", &folder.path);
+        let mut served = Served::start(run);
+        let key = fs::read_to_string(folder.path.join("yc-auth/gateway.key")).unwrap();
+        let answer = chat(&served.addresses[0], &key);
+        served.end();
+        answer
+    };
+    let answer = start(emulator.folder_id());
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let answer = start("");
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("YC_FOLDER_ID"), "{answer}");
+}
+
+#[test]
 fn a_start_says_which_file_has_the_key() {
     let (emulator, folder) = (Emulator::start_in_thread().unwrap(), Folder::new());
     let mut child = gateway(&emulator, &folder, &[]).command.spawn().unwrap();
