@@ -129,13 +129,19 @@ impl Sds {
 }
 
 impl Shared {
-    /// The names of a request that the agent has. The log has a warning of the others: Envoy waits for them.
+    /// The names of a request that the agent has. The log has a warning of the others, for which Envoy waits, and of those
+    /// that a reload has removed.
     fn known_names(&self, request: &DiscoveryRequest) -> Result<Vec<String>, Status> {
         let mut known = Vec::new();
         for name in request.names()? {
             match self.secrets.has(name) {
                 true if known.contains(name) => {}
-                true => known.push(name.clone()),
+                true => {
+                    if self.secrets.is_removed(name) && self.unknown_names.allows(name) {
+                        tracing::warn!(name, "a reload has removed this secret: Envoy has to drop it");
+                    }
+                    known.push(name.clone());
+                }
                 false => {
                     let name = redact(name, &[]);
                     if self.unknown_names.allows(&name) {

@@ -103,6 +103,11 @@ impl Secrets {
         self.names.contains_key(name)
     }
 
+    /// Whether only an earlier configuration has a secret of this name.
+    pub(super) fn is_removed(&self, name: &str) -> bool {
+        self.names.get(name).is_some_and(|source| source.identity.is_none())
+    }
+
     /// A receiver that is notified of changes.
     pub(super) fn subscribe(&self) -> watch::Receiver<Tokens> {
         self.tokens.subscribe()

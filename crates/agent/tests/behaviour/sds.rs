@@ -289,30 +289,37 @@ fn the_other_methods() {
 
 #[test]
 fn a_reload_keeps_the_streams_of_a_listener_that_is_the_same() {
-    on_runtime(async {
-        let (source, clock) = (tokens(), TestClock::new());
-        let mut bench = Bench::new(THREE, &source, &clock).await;
-        let mut stream = bench.subscribe(&["one"]).await;
-        passing(&clock, stream.value()).await;
-        let probes = format!(
-            "{}[[listen]]\nkind = \"probes\"\naddress = \"127.0.0.1:0\"\n",
-            config(&bench.folder, ONE, THREE)
-        );
-        bench.agent.reload(Config::parse(&probes).unwrap(), of(&source, &clock)).await.unwrap();
-        clock.advance(HOUR);
-        assert_eq!(passing(&clock, stream.value()).await, "Bearer t1.fake.1");
+    let log = Log::of_target("yandex_cloud_auth_agent");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    log.of(|| {
+        runtime.block_on(async {
+            let (source, clock) = (tokens(), TestClock::new());
+            let mut bench = Bench::new(THREE, &source, &clock).await;
+            let mut stream = bench.subscribe(&["one"]).await;
+            passing(&clock, stream.value()).await;
+            let probes = format!(
+                "{}[[listen]]\nkind = \"probes\"\naddress = \"127.0.0.1:0\"\n",
+                config(&bench.folder, ONE, THREE)
+            );
+            bench.agent.reload(Config::parse(&probes).unwrap(), of(&source, &clock)).await.unwrap();
+            clock.advance(HOUR);
+            assert_eq!(passing(&clock, stream.value()).await, "Bearer t1.fake.1");
 
-        // Another configuration ends the stream, and what it has no more is withdrawn. The connection stays.
-        let mut connection = bench.client().await;
-        let mut of_removed = Stream::open(&mut connection, &["three"]).await;
-        of_removed.value().await;
-        let less = THREE.replace(", { name = \"three\" }", "");
-        let config = Config::parse(&config(&bench.folder, ONE, &less)).unwrap();
-        bench.agent.reload(config, of(&source, &clock)).await.unwrap();
-        assert_eq!(stream.end().await, Code::Unavailable);
-        assert_eq!(of_removed.end().await, Code::Unavailable);
-        assert_eq!(Stream::open(&mut connection, &["three"]).await.value().await, "");
-        assert_eq!(Stream::open(&mut connection, &["one"]).await.value().await, "Bearer t1.fake.1");
+            // Another configuration ends the stream, and what it has no more is withdrawn. The connection stays.
+            let mut connection = bench.client().await;
+            let mut of_removed = Stream::open(&mut connection, &["three"]).await;
+            of_removed.value().await;
+            let less = THREE.replace(", { name = \"three\" }", "");
+            let config = Config::parse(&config(&bench.folder, ONE, &less)).unwrap();
+            bench.agent.reload(config, of(&source, &clock)).await.unwrap();
+            assert_eq!(stream.end().await, Code::Unavailable);
+            assert_eq!(of_removed.end().await, Code::Unavailable);
+            assert_eq!(Stream::open(&mut connection, &["three"]).await.value().await, "");
+            assert_eq!(Stream::open(&mut connection, &["one"]).await.value().await, "Bearer t1.fake.1");
+            let told: Vec<_> =
+                log.warnings().into_iter().filter(|line| line.contains("a reload has removed")).collect();
+            assert!(told.len() == 1 && told[0].contains("three"), "{told:?}");
+        });
     });
 }
 
