@@ -26,6 +26,8 @@ pub(crate) struct Known {
     /// The id of the service account or the user.
     pub(crate) subject: Option<String>,
     pub(crate) folder: Option<String>,
+    /// The source of the folder has not answered yet.
+    pub(crate) awaits_folder: bool,
 }
 
 /// The facts about one identity.
@@ -65,10 +67,11 @@ impl Facts {
             return answer.known;
         }
         let next = Next { at: system.clock().now().monotonic + FIRST_PAUSE, pause: FIRST_PAUSE };
-        let none = Answer { known: Known::default(), next: Some(next) };
+        let known = Known { awaits_folder: self.needs_folder, ..Known::default() };
+        let none = Answer { known: known.clone(), next: Some(next) };
         let first = self.answer.get(system, || self.question(credentials, none));
         let answer = Timer::new(Deadline::after(WAIT, system), system).bound(first).await;
-        answer.and_then(Result::ok).map(|answer| answer.known).unwrap_or_default()
+        answer.and_then(Result::ok).map_or(known, |answer| answer.known)
     }
 
     /// Asks if the time of the next question has come.
@@ -92,9 +95,11 @@ impl Facts {
         let (credentials, needs_folder) = (credentials.clone(), self.needs_folder);
         async move {
             let identity = credentials.identity(HeaderOptions::new().deadline(QUESTION)).await?;
+            let folder = identity.folder_id.or(earlier.known.folder);
             let known = Known {
                 subject: identity.subject_id.or(earlier.known.subject),
-                folder: identity.folder_id.or(earlier.known.folder),
+                awaits_folder: folder.is_none() && identity.unanswered.contains(&IdentityField::Folder),
+                folder,
             };
             let lacks_answer = identity.unanswered.iter().any(|field| match field {
                 IdentityField::Subject => true,

@@ -36,6 +36,7 @@ use self::together::Together;
 use self::upgrade::Switch;
 use self::upstream::{Target, Upstreams, with_model};
 use crate::config::GatewayConfig;
+use crate::facts::Known;
 use crate::identity::Identity;
 use crate::keys::{self, Keys};
 use crate::service::{Body, Caller, Protocol, Service};
@@ -184,21 +185,22 @@ impl Shared {
         if !has_known_coding(&parts.headers) || (switch.is_some() && body.size_hint().exact() != Some(0)) {
             return Err(Refusal::new(StatusCode::BAD_REQUEST, "invalid_body", INVALID_BODY));
         }
-        let folder = match &client.identity.config.folder {
-            Some(folder) => Some(folder.clone()),
-            None => client.identity.known().await.folder,
+        let known = match &client.identity.config.folder {
+            Some(folder) => Known { folder: Some(folder.clone()), ..Known::default() },
+            None => client.identity.known().await,
         };
+        let folder = known.folder.as_deref();
         let is_grpc = asked.is_grpc();
         if switch.is_some() {
             upgrade::remove_key_of_browser(&mut parts.headers);
         }
-        headers::for_service(&mut parts.headers, key, folder.as_deref().filter(|_| !is_grpc));
+        headers::for_service(&mut parts.headers, key, folder.filter(|_| !is_grpc));
         if body.size_hint().lower() > self.config.request_bytes {
             return Err(Refusal::body(&Broken::TooLong));
         }
         let upload = Upload::default();
         let body = Bounded::new(body, self.config.idle_time(), self.config.request_bytes).of(&upload);
-        let model = Models { config: &self.config, folder: folder.as_deref(), path: path.path() };
+        let model = Models { config: &self.config, known: &known, path: path.path() };
         let mut streams = false;
         let (path, body) = if let Some(switch) = switch {
             switch.ask(&mut parts.headers);
@@ -259,7 +261,7 @@ fn streaming(body: Bounded) -> Body {
 /// The names of models of one request.
 struct Models<'a> {
     config: &'a GatewayConfig,
-    folder: Option<&'a str>,
+    known: &'a Known,
     path: &'a str,
 }
 
@@ -321,7 +323,12 @@ impl Models<'_> {
     }
 
     fn uri(&self, name: &str) -> Result<Option<String>, Refusal> {
-        model::uri(name, self.path, self.folder, &self.config.models).map_err(|NoFolder| {
+        model::uri(name, self.path, self.known.folder.as_deref(), &self.config.models).map_err(|NoFolder| {
+            if self.known.awaits_folder {
+                let message = "the name of the model needs the folder, and the identity has not told it yet: try again in a few \
+                               seconds";
+                return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "folder_unavailable", message);
+            }
             invalid_model(
                 "the name of the model needs the folder, and the identity has none: set `folder` of the identity, `--folder` or \
                  YC_FOLDER_ID of the agent, or give the whole URI, as gpt://FOLDER/NAME/latest",

@@ -96,7 +96,7 @@ fn the_folder_is_asked_for_again_until_the_metadata_service_answers() {
         ] {
             let machine = Machine::new(no_answer.clone(), "").await;
             for _ in 0..3 {
-                assert_eq!(machine.model().await.status, 400, "{no_answer:?}");
+                assert_eq!(machine.model().await.status, 503, "{no_answer:?}");
                 assert_eq!(machine.shown().await.status, 404, "{no_answer:?}");
             }
             machine.asked(1).await;
