@@ -77,7 +77,8 @@ where
                 return Poll::Ready(error.take().map(Err));
             }
             if let State::Sending = this.state {
-                (this.length, this.state) = (0, State::Collecting);
+                // A stream may say nothing for a long time: it keeps no memory for parts.
+                (this.length, this.parts, this.state) = (0, VecDeque::new(), State::Collecting);
             }
             match (Pin::new(&mut this.inner).poll_frame(context), &this.state) {
                 (Poll::Ready(Some(Ok(part))), _) => this.collect(part),

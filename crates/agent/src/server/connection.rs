@@ -1,6 +1,7 @@
 //! One connection: the TLS handshake or the first bytes, then requests until the client, a bound or the end of the listener closes it.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -198,7 +199,14 @@ impl Served {
         self.service.kind() == other.service.kind() && self.tls.is_some() == other.tls.is_some()
     }
 
-    async fn answer(&self, request: Request<Incoming>, caller: Caller, address: &Address) -> Response<Body> {
+    /// The response to a request. The future is small, because a connection keeps the memory of one: the request is passed on
+    /// before the future begins.
+    fn answer<'a>(
+        &'a self,
+        request: Request<Incoming>,
+        caller: Caller,
+        address: &Address,
+    ) -> impl Future<Output = Response<Body>> + use<'a> {
         let start = Instant::now();
         // Of other services the user is never known.
         let peer = self.service.asks_for_user().then(|| tracing::field::debug(caller.peer()));
@@ -211,18 +219,25 @@ impl Served {
                 self.service.checks_host() && (address.ip().is_loopback() || self.tls.is_none())
             })
             .map(HostRule::new);
-        let mut response = match rule.and_then(|rule| rule.refusal(&request)) {
-            Some(reason) => self.service.refuse(request.headers(), StatusCode::FORBIDDEN, reason),
-            None => self.service.respond(request, caller).await,
+        let response = match rule.and_then(|rule| rule.refusal(&request)) {
+            Some(reason) => {
+                let refusal = self.service.refuse(request.headers(), StatusCode::FORBIDDEN, reason);
+                Box::pin(ready(refusal))
+            }
+            None => self.service.respond(request, caller),
         };
-        response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-        let outcome = response.extensions().get().map_or(response.status(), |Outcome(status)| *status);
-        self.requests.count(outcome, start.elapsed());
-        if let Some(request) = asked {
-            let (listener, status) = (self.service.kind(), outcome.as_u16());
-            tracing::debug!(listener, request, status, peer, "answered");
+        async move {
+            let mut response = response.await;
+            let no_store = HeaderValue::from_static("no-store");
+            response.headers_mut().entry(header::CACHE_CONTROL).or_insert(no_store);
+            let outcome = response.extensions().get().map_or(response.status(), |Outcome(status)| *status);
+            self.requests.count(outcome, start.elapsed());
+            if let Some(request) = asked {
+                let (listener, status) = (self.service.kind(), outcome.as_u16());
+                tracing::debug!(listener, request, status, peer, "answered");
+            }
+            response
         }
-        response
     }
 }
 
@@ -244,7 +259,7 @@ mod tests {
         }
 
         fn respond(&self, _: Request<Incoming>, _: Caller) -> BoxFuture<'_, Response<Body>> {
-            Box::pin(std::future::ready(text(StatusCode::OK, "")))
+            Box::pin(ready(text(StatusCode::OK, "")))
         }
     }
 
