@@ -99,7 +99,7 @@ pub(crate) trait Service: Send + Sync {
 
     /// What the streams without an end of their own rest on, such as the right of their client. They go on if a reload
     /// changes nothing of it; `None`: they end at each reload.
-    fn streams_rest_on(&self) -> Option<Vec<u8>> {
+    fn streams_rest_on(&self) -> Option<String> {
         None
     }
 
@@ -137,6 +137,22 @@ pub(crate) fn is_of_browser(headers: &HeaderMap) -> bool {
 pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
     is_of_browser(headers) || OF_PROXIES.iter().any(|name| headers.contains_key(name))
 }
+
+/// Whether the body is of a media type, whatever its parameters.
+pub(crate) fn has_media_type(headers: &HeaderMap, wanted: &str) -> bool {
+    let content = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content.and_then(|content| content.split(';').next()).unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case(wanted)
+}
+
+/// Whether the body is that of a call of gRPC, whatever the form of its messages.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    let content = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    content.is_some_and(|content| content.starts_with(GRPC.as_bytes()))
+}
+
+/// The content type of gRPC.
+pub(crate) const GRPC: &str = "application/grpc";
 
 /// The content type of text.
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";

@@ -17,7 +17,7 @@ use super::body::{Beginning, Bounded, Broken, beginning};
 use super::refusal::Refusal;
 use super::streaming;
 use super::together::Together;
-use crate::service::{Body, respond};
+use crate::service::{Body, has_media_type, respond};
 
 /// A comment of a stream of events.
 const COMMENT: &[u8] = b": the service has not answered yet\n\n";
@@ -111,10 +111,7 @@ fn follow(response: Result<Response<Bounded>, Refusal>) -> State {
 }
 
 fn is_events(response: &Response<Bounded>) -> bool {
-    let content = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let is_events = content.and_then(|content| content.get(..EVENTS.len()));
-    response.status().is_success()
-        && is_events.is_some_and(|start| start.eq_ignore_ascii_case(EVENTS.as_bytes()))
+    response.status().is_success() && has_media_type(response.headers(), EVENTS)
 }
 
 fn no_event(message: &str) -> Bytes {

@@ -39,7 +39,7 @@ use crate::config::GatewayConfig;
 use crate::facts::Known;
 use crate::identity::Identity;
 use crate::keys::{self, Keys};
-use crate::service::{Body, Caller, Protocol, Service};
+use crate::service::{Body, Caller, Protocol, Service, has_media_type};
 
 /// A gateway for the identities of its keys.
 pub(crate) struct Gateway {
@@ -111,13 +111,10 @@ impl Service for Gateway {
     }
 
     /// The keys, their identities, and the services.
-    fn streams_rest_on(&self) -> Option<Vec<u8>> {
+    fn streams_rest_on(&self) -> Option<String> {
         let Shared { keys, clients, config, .. } = &*self.shared;
         let identities = clients.iter().map(|client| Arc::as_ptr(&client.identity).addr());
-        Some(
-            format!("{:?} {:?} {:?}", keys.digests(), identities.collect::<Vec<_>>(), config.upstream)
-                .into_bytes(),
-        )
+        Some(format!("{:?} {:?} {:?}", keys.digests(), identities.collect::<Vec<_>>(), config.upstream))
     }
 
     fn refuse(&self, headers: &HeaderMap, status: StatusCode, reason: &'static str) -> Response<Body> {
@@ -204,7 +201,6 @@ impl Shared {
         let mut streams = false;
         let (path, body) = if let Some(switch) = switch {
             switch.ask(&mut parts.headers);
-            parts.headers.remove(header::CONTENT_LENGTH);
             (model.in_query(&path)?, whole(Bytes::new()))
         } else if is_json(&parts) && path.path().starts_with("/v1/") {
             let body = model.in_body(body, &mut parts, &mut streams).await?;
@@ -364,9 +360,7 @@ fn unusable() -> Refusal {
 }
 
 fn is_json(parts: &Parts) -> bool {
-    let content = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let content = content.and_then(|content| content.split(';').next()).unwrap_or_default().trim();
     parts.method != Method::GET
         && parts.method != Method::HEAD
-        && content.eq_ignore_ascii_case("application/json")
+        && has_media_type(&parts.headers, "application/json")
 }

@@ -11,7 +11,7 @@ use yandex_cloud_auth::{Error, ErrorKind, redact};
 
 use super::body::Broken;
 use super::upstream::Target;
-use crate::service::{Body, respond};
+use crate::service::{Body, GRPC, is_grpc, respond};
 
 /// What `grpc-message` writes as it is.
 const IN_GRPC: &AsciiSet = &CONTROLS.add(b'%').add(b'"');
@@ -112,7 +112,7 @@ impl Refusal {
             status if status.is_server_error() => "14",
             _ => "3",
         };
-        let mut response = respond(StatusCode::OK, "application/grpc", "");
+        let mut response = respond(StatusCode::OK, GRPC, "");
         let headers = response.headers_mut();
         headers.insert("grpc-status", HeaderValue::from_static(status));
         let message = utf8_percent_encode(&self.message, IN_GRPC).to_string();
@@ -130,8 +130,7 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        let content = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-        Self { is_grpc: content.is_some_and(|content| content.starts_with(b"application/grpc")) }
+        Self { is_grpc: is_grpc(headers) }
     }
 
     pub(super) fn is_grpc(&self) -> bool {

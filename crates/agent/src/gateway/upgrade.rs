@@ -56,8 +56,9 @@ impl Switch {
         (asks && is_web_socket).then(|| Self { protocol, client: hyper::upgrade::on(request) })
     }
 
-    /// Asks the service for the same switch.
+    /// Asks the service for the same switch. The request has no body.
     pub(super) fn ask(&self, headers: &mut HeaderMap) {
+        headers.remove(header::CONTENT_LENGTH);
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(header::UPGRADE, self.protocol.clone());
     }

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 pub(crate) use self::client::Client;
 use crate::config::{Limits, OauthConfig};
 use crate::identity::{Identity, NO_IAM_TOKEN};
-use crate::service::{Body, Caller, Service, is_of_browser, respond};
+use crate::service::{Body, Caller, Service, has_media_type, is_of_browser, respond};
 
 /// The paths of the endpoint: clients have the whole address in their configuration.
 const PATHS: [&str; 3] = ["/oauth2/token", "/oauth/token", "/token"];
@@ -185,9 +185,7 @@ pub(crate) fn basic(headers: &HeaderMap) -> Result<Option<Vec<(Text, Text)>>, Re
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
-    let content = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let content = content.and_then(|content| content.split(';').next()).unwrap_or_default().trim();
-    if content.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    if has_media_type(headers, "application/x-www-form-urlencoded") {
         return Ok(());
     }
     Err(Refusal::of("invalid_request", "the body is a form: application/x-www-form-urlencoded"))

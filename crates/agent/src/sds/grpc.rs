@@ -10,16 +10,15 @@ use hyper::body::Incoming;
 use prost::Message;
 use tokio::time::{Instant, timeout_at};
 
-use super::CONTENT_TYPE;
 use super::frames::Decoder;
 use super::status::{Code, Status};
 use crate::config::Limits;
-use crate::service::{Body, BoxError};
+use crate::service::{Body, BoxError, GRPC};
 
 /// A response whose body ends with a status.
 pub(super) fn response(body: UnsyncBoxBody<Bytes, BoxError>) -> Response<Body> {
     let mut response = Response::new(Either::Right(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(GRPC));
     response
 }
 

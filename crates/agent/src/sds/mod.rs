@@ -12,7 +12,7 @@ mod stream;
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -29,10 +29,8 @@ use crate::config::{Address, Limits, SdsConfig};
 use crate::identity::Identity;
 use crate::log_limit::LogLimit;
 use crate::metrics::SdsMetrics;
-use crate::service::{Body, Caller, Protocol, Service, text};
+use crate::service::{Body, Caller, Protocol, Service, is_grpc, text};
 use crate::users::Users;
-
-const CONTENT_TYPE: &str = "application/grpc";
 
 const SERVICE: &str = "/envoy.service.secret.v3.SecretDiscoveryService/";
 
@@ -169,9 +167,10 @@ impl Service for Sds {
 
     fn respond(&self, request: Request<Incoming>, caller: Caller) -> BoxFuture<'_, Response<Body>> {
         Box::pin(async move {
-            let content = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-            let is_grpc = content.is_some_and(|content| content.starts_with(CONTENT_TYPE.as_bytes()));
-            if !is_grpc || request.method() != Method::POST || request.version() != Version::HTTP_2 {
+            if !is_grpc(request.headers())
+                || request.method() != Method::POST
+                || request.version() != Version::HTTP_2
+            {
                 let reason = "this socket has Envoy's Secret Discovery Service: gRPC over HTTP/2\n";
                 return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason);
             }

@@ -4,8 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::CONTENT_TYPE;
-use crate::service::{Body, Outcome, respond};
+use crate::service::{Body, GRPC, Outcome, respond};
 
 /// What is encoded in `grpc-message`, beside the characters outside ASCII.
 const ENCODED: AsciiSet = CONTROLS.add(b'%');
@@ -73,7 +72,7 @@ impl Status {
 
     /// A response of nothing else.
     pub(super) fn response(&self) -> Response<Body> {
-        let mut response = respond(StatusCode::OK, CONTENT_TYPE, Bytes::new());
+        let mut response = respond(StatusCode::OK, GRPC, Bytes::new());
         response.headers_mut().extend(self.trailers());
         response.extensions_mut().insert(Outcome(self.code.http()));
         response

@@ -12,19 +12,8 @@ use yandex_cloud_auth::{Credentials, Endpoints, IamTokenAuth, RevokeOptions, Sys
 use yandex_cloud_auth_agent::{Agent, Config};
 use yandex_cloud_emulator::Emulator;
 
-use crate::common::{Folder, ONE, of, start, tokens};
+use crate::common::{Folder, ONE, of, passing, start, tokens};
 use crate::envoy::{Bench, NAME, Stream, client, config, secrets, socket, wanted};
-
-/// Lets time pass until the future is ready.
-async fn passing<T>(clock: &TestClock, work: impl Future<Output = T>) -> T {
-    let mut work = std::pin::pin!(work);
-    loop {
-        tokio::select! {
-            result = work.as_mut() => return result,
-            () = tokio::task::yield_now() => clock.advance(Duration::from_millis(10)),
-        }
-    }
-}
 
 #[test]
 fn each_new_token_is_pushed() {
