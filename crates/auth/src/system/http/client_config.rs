@@ -28,11 +28,25 @@ impl CachedConfig {
         &self,
         load: impl FnOnce() -> Result<Arc<ClientConfig>, HttpError> + Send + 'static,
     ) -> Result<Arc<ClientConfig>, HttpError> {
-        let current = self.current.get();
-        if let Some(config) = &*lock(&current) {
-            return Ok(Arc::clone(config));
+        let kept = lock(&self.current.get()).clone();
+        match kept {
+            Some(config) => Ok(config),
+            None => self.read(load).await,
         }
+    }
+
+    /// The configuration of the read that is under way, else the one that `load` reads.
+    async fn read(
+        &self,
+        load: impl FnOnce() -> Result<Arc<ClientConfig>, HttpError> + Send + 'static,
+    ) -> Result<Arc<ClientConfig>, HttpError> {
+        let current = self.current.get();
         let load = move || {
+            // A read may have ended after the caller found no configuration. Its files may be gone by now.
+            let kept = lock(&current).clone();
+            if let Some(config) = kept {
+                return Ok(config);
+            }
             let config = load()?;
             *lock(&current) = Some(Arc::clone(&config));
             Ok(config)
@@ -55,4 +69,23 @@ impl CachedConfig {
 
 fn lock(current: &Mutex<Option<Arc<ClientConfig>>>) -> MutexGuard<'_, Option<Arc<ClientConfig>>> {
     current.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::doubles::TestEnvironment;
+    use super::super::roots::TrustedRoots;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_caller_that_comes_as_a_read_ends_does_not_read_again() {
+        let roots = TrustedRoots::load(&TestEnvironment::new([("SSL_CERT_FILE", "/nonexistent")]), &[]);
+        let config = Arc::new(roots.into_client_config().unwrap());
+        let cached = CachedConfig::new();
+        let read = Arc::clone(&config);
+        assert!(Arc::ptr_eq(&cached.get(move || Ok(read)).await.unwrap(), &config));
+        // The state of a caller that looked before the read had ended.
+        let late = cached.read(|| panic!("the files were read again")).await;
+        assert!(Arc::ptr_eq(&late.unwrap(), &config));
+    }
 }
