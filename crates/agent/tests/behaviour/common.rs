@@ -39,6 +39,9 @@ pub(crate) async fn start(config: &str, source: &Source, clock: &TestClock) -> A
     Agent::start(config, of(source, clock)).await.unwrap()
 }
 
+/// An end of the agent that waits for clients longer than a test may last.
+pub(crate) const LONG_DRAIN: &str = "drain_seconds = 3600\n";
+
 /// An agent of one identity with a listener at a port that the system chooses, and the listener's address.
 pub(crate) async fn listening(
     kind: &str,
@@ -46,7 +49,8 @@ pub(crate) async fn listening(
     source: &Source,
     clock: &TestClock,
 ) -> (Agent, SocketAddr) {
-    let config = format!("{ONE}[[listen]]\nkind = \"{kind}\"\naddress = \"127.0.0.1:0\"\n{more}\n");
+    let config =
+        format!("{LONG_DRAIN}{ONE}[[listen]]\nkind = \"{kind}\"\naddress = \"127.0.0.1:0\"\n{more}\n");
     let agent = start(&config, source, clock).await;
     let address = agent.addresses()[0];
     (agent, address)

@@ -36,8 +36,13 @@ pub(crate) struct Bench {
 impl Bench {
     /// One identity, and a listener with these keys.
     pub(crate) async fn new(more: &str, source: &Source, clock: &TestClock) -> Self {
+        Self::with(ONE, more, source, clock).await
+    }
+
+    /// With this text before the listener.
+    pub(crate) async fn with(before: &str, more: &str, source: &Source, clock: &TestClock) -> Self {
         let folder = Folder::new();
-        let agent = start(&config(&folder, ONE, more), source, clock).await;
+        let agent = start(&config(&folder, before, more), source, clock).await;
         Self { agent, folder }
     }
 

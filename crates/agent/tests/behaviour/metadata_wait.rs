@@ -111,10 +111,8 @@ fn the_end_of_the_agent_ends_the_wait() {
         let path = format!("{TOKEN}?wait_for_change=true");
         let waiting = tokio::spawn(async move { ask(address, &path).await });
         ask(address, TOKEN).await;
-        // The clock of the runtime goes on: a drain that waits for the request takes 10 s.
-        let began = std::time::Instant::now();
+        // The clock of the runtime goes on: a drain that waits for the request takes an hour.
         agent.drain().await;
-        assert!(began.elapsed() < secs(5), "{:?}", began.elapsed());
         assert_eq!(soon(waiting).await.unwrap().status, 503);
     });
 }

@@ -1,8 +1,5 @@
 //! Envoy's Secret Discovery Service: what a client gets, and when.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
 use test_support::log::Log;
 use test_support::token_source::{token, unavailable};
 use test_support::wait::{HOUR, on_runtime, soon};
@@ -12,7 +9,7 @@ use yandex_cloud_auth::{Credentials, Endpoints, IamTokenAuth, RevokeOptions, Sys
 use yandex_cloud_auth_agent::{Agent, Config};
 use yandex_cloud_emulator::Emulator;
 
-use crate::common::{Folder, ONE, of, passing, start, tokens};
+use crate::common::{Folder, LONG_DRAIN, ONE, of, passing, start, tokens};
 use crate::envoy::{Bench, NAME, Stream, client, config, secrets, socket, wanted};
 
 #[test]
@@ -36,28 +33,26 @@ fn each_new_token_is_pushed() {
     });
 }
 
-/// From the end of the fetch to the client. Half of the tokens have to be there in this time: the machine may be busy.
+/// The clock stands from the end of the fetch until the client has the token.
 #[test]
-fn a_token_is_pushed_within_5_ms() {
+fn a_new_token_is_pushed_without_a_wait() {
     on_runtime(async {
         let (source, clock) = (tokens(), TestClock::new());
         let bench = Bench::new("", &source, &clock).await;
         let mut stream = bench.subscribe(&[NAME]).await;
         passing(&clock, stream.value()).await;
-        let fetched = Arc::new(Mutex::new(std::time::Instant::now()));
-        let at = Arc::clone(&fetched);
-        source.set(move |count| {
-            *at.lock().unwrap() = std::time::Instant::now();
-            Ok(token(count)?.expiring_in(12 * HOUR))
-        });
-        let mut times = Vec::new();
-        for _ in 0..41 {
+        for count in 1..4 {
+            source.hold();
             clock.advance(HOUR);
-            passing(&clock, stream.value()).await;
-            times.push(fetched.lock().unwrap().elapsed());
+            passing(&clock, async {
+                while source.started() == count {
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await;
+            source.release();
+            assert_eq!(stream.value().await, format!("Bearer t1.fake.{count}"));
         }
-        times.sort_unstable();
-        assert!(times[20] < Duration::from_millis(5), "{times:?}");
     });
 }
 
@@ -315,16 +310,14 @@ fn a_reload_keeps_the_streams_of_a_listener_that_is_the_same() {
 #[test]
 fn the_end_of_the_agent_ends_the_streams() {
     on_runtime(async {
-        let bench = Bench::new("", &tokens(), &TestClock::new()).await;
+        let bench = Bench::with(&format!("{LONG_DRAIN}{ONE}"), "", &tokens(), &TestClock::new()).await;
         let socket = bench.socket();
         let mut stream = bench.subscribe(&[NAME]).await;
         stream.value().await;
-        let start = std::time::Instant::now();
         let drained = tokio::spawn(bench.agent.drain());
         assert_eq!(stream.end().await, Code::Unavailable);
         drop(stream);
         soon(drained).await.unwrap();
-        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
         assert!(client(&socket).await.is_err() && !socket.exists());
     });
 }
