@@ -10,12 +10,14 @@
 //! - [`wait`]: waiting with a limit.
 //! - [`folder_graph`]: which top-level module of a crate uses which.
 //! - [`source_files`]: the source files of a crate.
+//! - [`file_lengths`]: the source files of the repository that are too long.
 //! - [`examples`], [`own_process`]: running the examples of a crate, and a test in its own process.
 //! - `forked`: running a part of a test in a child that a fork made.
 //! - `users`: other users of the machine.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "so a test fails")]
 
 pub mod examples;
+pub mod file_lengths;
 pub mod folder_graph;
 #[cfg(unix)]
 pub mod forked;

@@ -25,3 +25,4 @@ mod retries;
 mod streams;
 mod troubleshooting;
 mod wire;
+mod wire_round_trip;

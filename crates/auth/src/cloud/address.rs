@@ -1,7 +1,4 @@
-//! Addresses, and the rule for where a secret may go.
-//!
-//! The hosts of Yandex Cloud are known by name. Services of customers have names under `*.yandexcloud.net`, so that
-//! domain is not one of them.
+//! Addresses: how they are read, what they are compared by, and which of them are near.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,13 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use http::uri::Authority;
 
 use crate::recognize::refuse_stand_in;
-use crate::secret::{is_pasted_secret, redact};
+use crate::secret::is_pasted_secret;
 use crate::system::is_loopback;
 use crate::{Error, ErrorKind};
-
-/// The API of each region, and the IAM that is used if discovery is down.
-const REGIONS: [(&str, &str); 2] =
-    [("api.cloud.yandex.net", "iam.api.cloud.yandex.net"), ("api.yandexcloud.kz", "iam.api.yandexcloud.kz")];
 
 /// A host, a port, and whether requests use TLS. Displays as a URL.
 ///
@@ -39,12 +32,6 @@ pub struct Address {
 }
 
 impl Address {
-    /// The public API of the Russian region.
-    #[must_use]
-    pub fn public_api() -> Self {
-        Self { tls: true, host: REGIONS[0].0.to_owned(), port: 443 }
-    }
-
     /// Reads `host[:port]`, or a URL without a path. Without a scheme, `tls` decides.
     pub(crate) fn parse(text: &str, tls: bool) -> Result<Self, Error> {
         let text = text.trim();
@@ -140,27 +127,6 @@ impl Address {
         is_loopback(&self.host)
     }
 
-    /// Whether the host is Yandex Cloud's and requests use TLS: `api.cloud.yandex.net`, `api.yandexcloud.kz`, the hosts
-    /// below them, and `auth.yandex.cloud`.
-    #[must_use]
-    pub fn is_yandex_cloud(&self) -> bool {
-        self.tls && is_yandex_cloud(&self.host)
-    }
-
-    /// Whether the host belongs to the public installation and requests use TLS: `api.cloud.yandex.net` or a host
-    /// below.
-    pub(crate) fn is_public_installation(&self) -> bool {
-        let (api, _) = REGIONS[0];
-        self.tls && (self.host == api || is_below(&self.host, api))
-    }
-
-    /// Whether discovery at this host may name `found`, a host of Yandex Cloud. The API of a region names hosts of its
-    /// own region only. Any other host was configured by the user, and may lead to any region.
-    pub(crate) fn may_list(&self, found: &Self) -> bool {
-        let own = region(&self.host);
-        found.is_yandex_cloud() && (own.is_none() || own == region(&found.host))
-    }
-
     /// Whether the host is loopback, link-local, or in a private range: plain HTTP stays in the own network.
     pub(crate) fn is_near(&self) -> bool {
         if self.is_loopback() {
@@ -177,12 +143,6 @@ impl Address {
     #[must_use]
     pub fn is_at_or_below(&self, other: &Self) -> bool {
         self.host == other.host || (ip(&other.host).is_none() && is_below(&self.host, &other.host))
-    }
-
-    /// The documented IAM, if this is the API of a region.
-    pub(crate) fn documented_iam(&self) -> Option<Self> {
-        let (_, iam) = REGIONS.iter().find(|(api, _)| self.tls && *api == self.host && self.port == 443)?;
-        Some(Self { tls: true, host: (*iam).to_owned(), port: 443 })
     }
 
     /// The form that the yc CLI and the SDK use: `host:port`.
@@ -212,30 +172,6 @@ impl fmt::Display for Address {
             write!(formatter, ":{}", self.port)?;
         }
         Ok(())
-    }
-}
-
-/// An address as the program gave it. `Debug` masks a password in it.
-#[derive(Clone)]
-pub(crate) struct EndpointInput(String);
-
-impl EndpointInput {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-}
-
-impl std::ops::Deref for EndpointInput {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for EndpointInput {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&redact(&self.0, &[]))
     }
 }
 
@@ -274,23 +210,12 @@ pub(crate) fn is_below(host: &str, parent: &str) -> bool {
     host.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
 }
 
-/// Whether a normalised host is Yandex Cloud's, at a dot boundary.
-pub(crate) fn is_yandex_cloud(host: &str) -> bool {
-    host == "auth.yandex.cloud" || REGIONS.iter().any(|(api, _)| host == *api || is_below(host, api))
-}
-
-/// The region of a host of Yandex Cloud: its place in [`REGIONS`]. `auth.yandex.cloud` belongs to the public one.
-fn region(host: &str) -> Option<usize> {
-    let of_region = REGIONS.iter().position(|(api, _)| host == *api || is_below(host, api));
-    of_region.or((host == "auth.yandex.cloud").then_some(0))
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn parse(text: &str) -> Address {
+    pub(crate) fn parse(text: &str) -> Address {
         Address::parse(text, true).unwrap()
     }
 
@@ -425,31 +350,11 @@ mod tests {
         assert!(!parse("http://api.cloud.yandex.net").is_yandex_cloud(), "without TLS no host counts");
     }
 
-    #[test]
-    fn each_region_has_its_own_documented_iam_and_other_hosts_have_none() {
-        let iam = |text| parse(text).documented_iam().map(|iam| iam.host);
-        assert_eq!(iam("api.cloud.yandex.net:443").as_deref(), Some("iam.api.cloud.yandex.net"));
-        assert_eq!(iam("api.yandexcloud.kz").as_deref(), Some("iam.api.yandexcloud.kz"));
-        for other in
-            ["http://api.cloud.yandex.net", "api.cloud.yandex.net:8443", "api.example.com", "localhost"]
-        {
-            assert_eq!(iam(other), None, "{other}");
-        }
-    }
-
     proptest! {
         #[test]
         fn no_text_panics_and_an_address_can_be_read_again(text in "\\PC{0,60}") {
             if let Ok(address) = Address::parse(&text, true) {
                 prop_assert_eq!(Address::parse(&address.to_string(), false).unwrap(), address);
-            }
-        }
-
-        #[test]
-        fn no_host_outside_the_domain_counts_as_yandex_clouds(prefix in "[a-z0-9.-]{0,20}", suffix in "[a-z]{1,10}") {
-            let host = format!("{prefix}api.cloud.yandex.net.{suffix}");
-            if let Ok(address) = Address::parse(&host, true) {
-                prop_assert!(!address.is_yandex_cloud());
             }
         }
     }

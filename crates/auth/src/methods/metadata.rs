@@ -12,7 +12,7 @@ use super::options::duration_options;
 use super::sealed::Sealed;
 use super::{Detection, EnvIamTokenAuth, Identity, IdentityField, Method, Provider, TokenSource};
 use crate::Error;
-use crate::cloud::address::EndpointInput;
+use crate::cloud::endpoint_input::EndpointInput;
 use crate::cloud::folder::{folder_and_cloud, missing};
 use crate::cloud::machine::sign_of_yandex_cloud;
 use crate::cloud::metadata::{

@@ -1,6 +1,11 @@
-//! Environment variables, and whether standard input is a terminal.
+//! Environment variables, what their values mean, and whether standard input is a terminal.
 
 use std::ffi::OsString;
+
+use zeroize::Zeroizing;
+
+use super::System;
+use crate::{Error, ErrorKind};
 
 /// The environment of the process, or a replacement for it.
 pub trait Environment: Send + Sync + 'static {
@@ -29,6 +34,34 @@ impl Environment for ProcessEnvironment {
 
     fn stdin_is_terminal(&self) -> bool {
         std::io::IsTerminal::is_terminal(&std::io::stdin())
+    }
+}
+
+impl System {
+    /// The value of a variable, trimmed. An empty variable counts as unset.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the value is not UTF-8, or only white space. The error does not show the
+    /// value.
+    pub(crate) fn variable(&self, name: &str) -> Result<Option<Zeroizing<String>>, Error> {
+        let Some(raw) = self.environment().variable(name) else { return Ok(None) };
+        match raw.into_string() {
+            Ok(text) => {
+                let text = Zeroizing::new(text);
+                let trimmed = text.trim();
+                // Nobody means that: a script or a template has put together a value of nothing.
+                if trimmed.is_empty() && !text.is_empty() {
+                    let reason = "the value is only white space";
+                    return Err(Error::new(ErrorKind::Invalid, reason)
+                        .at(name)
+                        .with_help(format!("give {name} a value, or unset it")));
+                }
+                Ok((!trimmed.is_empty()).then(|| Zeroizing::new(trimmed.to_owned())))
+            }
+            Err(_) => Err(Error::new(ErrorKind::Invalid, "the value is not UTF-8")
+                .at(name)
+                .with_help(format!("set {name} to plain ASCII text, or unset it"))),
+        }
     }
 }
 

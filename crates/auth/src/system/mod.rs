@@ -327,32 +327,6 @@ impl System {
         &self.endpoints
     }
 
-    /// The value of a variable, trimmed. An empty variable counts as unset.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the value is not UTF-8, or only white space. The error does not show the
-    /// value.
-    pub(crate) fn variable(&self, name: &str) -> Result<Option<Zeroizing<String>>, crate::Error> {
-        let Some(raw) = self.environment.variable(name) else { return Ok(None) };
-        match raw.into_string() {
-            Ok(text) => {
-                let text = Zeroizing::new(text);
-                let trimmed = text.trim();
-                // Nobody means that: a script or a template has put together a value of nothing.
-                if trimmed.is_empty() && !text.is_empty() {
-                    let reason = "the value is only white space";
-                    return Err(crate::Error::new(crate::ErrorKind::Invalid, reason)
-                        .at(name)
-                        .with_help(format!("give {name} a value, or unset it")));
-                }
-                Ok((!trimmed.is_empty()).then(|| Zeroizing::new(trimmed.to_owned())))
-            }
-            Err(_) => Err(crate::Error::new(crate::ErrorKind::Invalid, "the value is not UTF-8")
-                .at(name)
-                .with_help(format!("set {name} to plain ASCII text, or unset it"))),
-        }
-    }
-
     /// Reads a file of at most `limit` bytes. A file that hangs holds one thread, however many callers wait for it. A pipe
     /// is read once: `pipe` keeps its content.
     pub(crate) async fn read_file(

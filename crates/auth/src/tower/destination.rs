@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use http::Uri;
 use http::uri::{Authority, Scheme};
 
-use crate::cloud::address::{Address, ip, is_below, is_yandex_cloud, normal};
+use crate::cloud::address::{Address, ip, is_below, normal};
 use crate::cloud::endpoints::Endpoint;
+use crate::cloud::regions::is_yandex_cloud;
 use crate::system::{System, is_loopback};
 use crate::{Error, ErrorKind};
 
