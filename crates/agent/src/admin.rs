@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use yandex_cloud_auth::Error;
 use yandex_cloud_auth::system::BoxFuture;
@@ -14,7 +14,9 @@ use crate::config::AdminConfig;
 use crate::identity::Identity;
 use crate::keys::{Keys, key_wanted};
 use crate::metrics::{CONTENT_TYPE, Metrics};
-use crate::service::{Body, Caller, Service, is_foreign, respond, text, whole};
+use crate::service::{
+    Body, Caller, READING, Service, is_foreign, is_reading, method_not_allowed, respond, text, whole,
+};
 
 /// Probes alone: a status and no text, so that they can be asked from another machine.
 pub(crate) struct Probes {
@@ -34,14 +36,15 @@ impl Probes {
     }
 
     fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
-        let status = match request.uri().path() {
-            _ if !is_get(request) => StatusCode::METHOD_NOT_ALLOWED,
+        let mut response = Response::new(whole(Bytes::new()));
+        if !is_reading(request) {
+            return method_not_allowed(response, READING);
+        }
+        *response.status_mut() = match request.uri().path() {
             "/livez" => StatusCode::OK,
             "/readyz" => readiness(&self.identities),
             _ => StatusCode::NOT_FOUND,
         };
-        let mut response = Response::new(whole(Bytes::new()));
-        *response.status_mut() = status;
         response
     }
 }
@@ -60,8 +63,9 @@ impl Admin {
     }
 
     fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
-        if !is_get(request) {
-            return text(StatusCode::METHOD_NOT_ALLOWED, "this listener has GET and HEAD\n");
+        if !is_reading(request) {
+            let reason = "this listener has GET and HEAD\n";
+            return method_not_allowed(text(StatusCode::METHOD_NOT_ALLOWED, reason), READING);
         }
         if !self.keys.allow(request.headers()) {
             return key_wanted();
@@ -178,10 +182,6 @@ ROWS</tbody></table>
 CLIENTS</tbody></table>
 </body></html>
 ";
-
-fn is_get<B>(request: &Request<B>) -> bool {
-    request.method() == Method::GET || request.method() == Method::HEAD
-}
 
 fn readiness(identities: &[Arc<Identity>]) -> StatusCode {
     if identities.iter().all(|identity| identity.is_ready()) {
