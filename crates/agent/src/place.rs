@@ -86,6 +86,34 @@ pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     path.with_file_name(format!(".{name}{ending}"))
 }
 
+/// A file of the system, whatever its path: its device and its number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FileId(u64, u64);
+
+#[cfg(unix)]
+impl FileId {
+    pub(crate) fn of(metadata: &std::fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self(metadata.dev(), metadata.ino())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_numbers(device: u64, number: u64) -> Self {
+        Self(device, number)
+    }
+}
+
+/// The file at a path; that of the link itself where there is one. `None` if the system does not tell.
+pub(crate) fn file_id(path: &Path) -> Option<FileId> {
+    #[cfg(unix)]
+    return std::fs::symlink_metadata(path).ok().as_ref().map(FileId::of);
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
 /// The number of a group, by its name in `/etc/group`.
 fn group_id(group: &str) -> Result<u32, String> {
     if let Ok(number) = group.parse() {

@@ -11,6 +11,7 @@ use super::socket::{Listener, Socket};
 use super::unix::SocketFile;
 use crate::config::Address;
 use crate::place::Permissions;
+use crate::socket_paths::SocketPath;
 
 /// Sockets that the process has from its service manager (socket activation). A listener at the address of one of them
 /// takes this socket, and opens none.
@@ -122,6 +123,18 @@ impl Bound {
                     "leave the listener out",
                 ))
             }
+        }
+    }
+
+    /// What tells whether clients find the socket, of one with a file.
+    pub(super) fn watched(&self) -> Option<Arc<SocketPath>> {
+        #[cfg(unix)]
+        if let Some(file) = &self.file {
+            return Some(file.watched());
+        }
+        match &self.address {
+            Address::Unix(path) => Some(SocketPath::inherited(path.clone())),
+            Address::Tcp(_) => None,
         }
     }
 

@@ -2,14 +2,16 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Gid, Mode};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use yandex_cloud_auth::Error;
 
-use crate::place::{self, Permissions, beside};
+use crate::place::{self, FileId, Permissions, beside, file_id};
+use crate::socket_paths::SocketPath;
 
 /// The connections that wait until they are accepted.
 const QUEUE: u32 = 1024;
@@ -18,8 +20,8 @@ const QUEUE: u32 = 1024;
 pub(super) struct SocketFile {
     path: PathBuf,
     permissions: Permissions,
-    /// The device and the number of the file: another one at the path is not the agent's.
-    identity: (u64, u64),
+    /// The file: another one at the path is not the agent's.
+    file: FileId,
     /// Keeps other agents from the path.
     lock: File,
 }
@@ -51,9 +53,7 @@ impl SocketFile {
         }
         let lock = |path: &Path| match self.lock.metadata() {
             // The agent has the lock, unless its file was removed, too.
-            Ok(held) if identity(&place::lock_path(path)) == Some(identity_of(&held)) => {
-                self.lock.try_clone()
-            }
+            Ok(held) if file_id(&place::lock_path(path)) == Some(FileId::of(&held)) => self.lock.try_clone(),
             _ => place::lock(path),
         };
         let made = Self::bind_with(&self.path, permissions, lock).await?;
@@ -89,8 +89,8 @@ impl SocketFile {
             lock => lock,
         };
         let made = lock.and_then(|lock| {
-            let (listener, identity) = listen(path, permissions)?;
-            Ok((listener, Self { path: path.to_owned(), permissions, identity, lock }))
+            let (listener, file) = listen(path, permissions)?;
+            Ok((listener, Self { path: path.to_owned(), permissions, file, lock }))
         });
         made.map_err(|reason| {
             let help = match reason.kind() {
@@ -101,9 +101,14 @@ impl SocketFile {
         })
     }
 
+    /// What tells whether clients find the socket.
+    pub(super) fn watched(&self) -> Arc<SocketPath> {
+        SocketPath::own(self.path.clone(), self.file)
+    }
+
     /// Whether clients still find the socket: nobody has removed the file, or put another in its place.
     fn is_there(&self) -> bool {
-        identity(&self.path) == Some(self.identity)
+        file_id(&self.path) == Some(self.file)
     }
 }
 
@@ -115,27 +120,18 @@ impl Drop for SocketFile {
     }
 }
 
-/// The device and the number of the file at a path.
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    fs::symlink_metadata(path).ok().as_ref().map(identity_of)
-}
-
-fn identity_of(metadata: &fs::Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
-}
-
-/// A listener at the path, and the identity of its file.
-fn listen(path: &Path, permissions: Permissions) -> io::Result<(UnixListener, (u64, u64))> {
+/// A listener at the path, and its file.
+fn listen(path: &Path, permissions: Permissions) -> io::Result<(UnixListener, FileId)> {
     let temporary = beside(path, ".new");
     // The lock says that no other agent is here: a file is one that an agent left behind when it was killed.
     let _ = fs::remove_file(&temporary);
     let socket = UnixSocket::new_stream()?;
     socket.bind(&temporary)?;
-    let made = permit(&temporary, permissions).and_then(|identity| {
+    let made = permit(&temporary, permissions).and_then(|file| {
         // Until here every connect is refused.
         let listener = socket.listen(QUEUE)?;
         fs::rename(&temporary, path)?;
-        Ok((listener, identity))
+        Ok((listener, file))
     });
     if made.is_err() {
         let _ = fs::remove_file(&temporary);
@@ -144,7 +140,7 @@ fn listen(path: &Path, permissions: Permissions) -> io::Result<(UnixListener, (u
 }
 
 /// Sets who may connect. Follows no link: another process may have put one in the place of the socket.
-fn permit(path: &Path, permissions: Permissions) -> io::Result<(u64, u64)> {
+fn permit(path: &Path, permissions: Permissions) -> io::Result<FileId> {
     let mode = Mode::from_raw_mode(permissions.mode);
     let group = permissions.group.map(Gid::from_raw);
     #[cfg(target_os = "linux")]
@@ -161,7 +157,7 @@ fn permit(path: &Path, permissions: Permissions) -> io::Result<(u64, u64)> {
             rustix::fs::chownat(&found, "", None, group, AtFlags::EMPTY_PATH)?;
         }
         rustix::fs::chmod(format!("/proc/self/fd/{}", found.as_raw_fd()), mode)?;
-        Ok(identity_of(&metadata))
+        Ok(FileId::of(&metadata))
     }
     #[cfg(not(target_os = "linux"))]
     {
@@ -173,7 +169,7 @@ fn permit(path: &Path, permissions: Permissions) -> io::Result<(u64, u64)> {
         rustix::fs::chmodat(CWD, path, mode, AtFlags::SYMLINK_NOFOLLOW)?;
         let metadata = fs::symlink_metadata(path)?;
         is_socket(&metadata)?;
-        Ok(identity_of(&metadata))
+        Ok(FileId::of(&metadata))
     }
 }
 
