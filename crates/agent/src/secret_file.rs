@@ -21,6 +21,20 @@ pub(crate) const MIN_SECRET: usize = 16;
 /// `NotFound` if there is none; another reason if the file is not fit for a secret.
 pub(crate) fn read(path: &Path) -> io::Result<Zeroizing<String>> {
     let file = open(path)?;
+    let mut text = Zeroizing::new(String::with_capacity(MAX_FILE as usize + 1));
+    file.take(MAX_FILE + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(io::Error::other("the file is longer than 4096 bytes"));
+    }
+    Ok(text)
+}
+
+/// Opens a file that nobody else can read or has made.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let file = open_regular(path)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
@@ -35,16 +49,11 @@ pub(crate) fn read(path: &Path) -> io::Result<Zeroizing<String>> {
             return Err(io::Error::other("the file belongs to another user"));
         }
     }
-    let mut text = Zeroizing::new(String::with_capacity(MAX_FILE as usize + 1));
-    file.take(MAX_FILE + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(io::Error::other("the file is longer than 4096 bytes"));
-    }
-    Ok(text)
+    Ok(file)
 }
 
 /// Opens a regular file. Anything else could hold up the agent for ever.
-fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
