@@ -17,7 +17,7 @@ use crate::kubernetes::{KubernetesSecret, PreparedSecret};
 use crate::metadata::Metadata;
 use crate::metrics::Metrics;
 use crate::oauth::{Client, Oauth};
-use crate::place::{self, Permissions};
+use crate::place::Permissions;
 use crate::sds::Sds;
 use crate::server::{Bound, Served, Server, Sockets, Tls};
 use crate::service::{Protocol, Service};
@@ -81,11 +81,12 @@ impl Agent {
         Ok(agent)
     }
 
-    /// Checks a configuration: its certificates, secrets and token files, and the credentials of each identity. Opens
-    /// nothing, writes nothing, and asks nobody.
+    /// Checks a configuration: its certificates and secrets, the places of files and sockets, and the credentials of each
+    /// identity. Serves nothing, asks nobody, and writes nothing that stays.
     ///
     /// # Errors
-    /// As [`start`](Self::start), but for addresses and paths.
+    /// As [`start`](Self::start), but for addresses, for what another process holds, which may be the agent that the
+    /// configuration is for, and for what only a pod of Kubernetes has.
     pub fn check(
         config: &Config,
         credentials: impl Fn(&IdentityConfig) -> Result<Credentials, Error>,
@@ -103,10 +104,7 @@ impl Agent {
                 ListenConfig::Oauth(listen) => Client::check(&listen.client_file)?,
                 ListenConfig::Admin(listen) => keys::check(&listen.keys)?,
                 ListenConfig::Gateway(listen) => Gateway::check(listen)?,
-                ListenConfig::Sds(listen) => {
-                    place::check_folder(&listen.path)?;
-                    permissions(listen)?;
-                }
+                ListenConfig::Sds(listen) => Bound::check_path(&listen.path, permissions(listen)?)?,
                 ListenConfig::Metadata(_) | ListenConfig::Probes(_) | ListenConfig::KubernetesSecret(_) => {}
             }
         }

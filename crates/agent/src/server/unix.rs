@@ -66,22 +66,15 @@ impl SocketFile {
         permissions: Permissions,
         lock: impl FnOnce(&Path) -> io::Result<File>,
     ) -> Result<(UnixListener, Self), Error> {
-        let error = |reason: String, help| place::invalid(path, reason, help);
-        place::check_folder(path)?;
-        let another = || error("another process listens here".to_owned(), "end it, or give another path");
-        match fs::symlink_metadata(path) {
-            Ok(found) if !found.file_type().is_socket() => {
-                let help = "give the path of a new socket, or of one of an earlier agent; symbolic links are not followed";
-                return Err(error("it is not a socket".to_owned(), help));
-            }
-            Ok(_) => match UnixStream::connect(path).await.map_err(|reason| reason.kind()) {
+        let another = || {
+            let help = "end it, or give another path";
+            place::invalid(path, "another process listens here".to_owned(), help)
+        };
+        if has_socket(path)? {
+            match UnixStream::connect(path).await.map_err(|reason| reason.kind()) {
                 // Nobody has it open.
                 Err(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {}
                 _ => return Err(another()),
-            },
-            Err(missing) if missing.kind() == io::ErrorKind::NotFound => {}
-            Err(reason) => {
-                return Err(error(reason.to_string(), "give a path that the agent can write to"));
             }
         }
         let lock = match lock(path) {
@@ -92,13 +85,22 @@ impl SocketFile {
             let (listener, file) = listen(path, permissions)?;
             Ok((listener, Self { path: path.to_owned(), permissions, file, lock }))
         });
-        made.map_err(|reason| {
-            let help = match reason.kind() {
-                io::ErrorKind::InvalidInput => "give a shorter path: a socket's has at most some 100 bytes",
-                _ => "give a path in a folder that the agent can write to, and a group that it belongs to",
-            };
-            error(format!("cannot listen here: {reason}"), help)
-        })
+        made.map_err(|reason| cannot_listen(path, &reason))
+    }
+
+    /// Checks whether a socket can be made at the path. A socket that is there already may be that of a running agent or of the
+    /// service manager, so there is nothing to make then. Nothing that this makes stays.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind), but for another process.
+    pub(super) fn check(path: &Path, permissions: Permissions) -> Result<(), Error> {
+        if has_socket(path)? {
+            return Ok(());
+        }
+        let trial = place::trial(path);
+        let made = place::can_be_locked(path).and_then(|()| bound(&trial, permissions));
+        let _ = made.is_ok().then(|| fs::remove_file(&trial));
+        made.map(drop).map_err(|reason| cannot_listen(path, &reason))
     }
 
     /// What tells whether clients find the socket.
@@ -120,16 +122,38 @@ impl Drop for SocketFile {
     }
 }
 
+/// Whether there is a socket at a path. Another file there is an error, and so is a folder that is missing.
+fn has_socket(path: &Path) -> Result<bool, Error> {
+    place::check_folder(path)?;
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => {
+            let help = "give the path of a new socket, or of one of an earlier agent; symbolic links are not followed";
+            Err(place::invalid(path, "it is not a socket".to_owned(), help))
+        }
+        Ok(_) => Ok(true),
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(reason) => {
+            Err(place::invalid(path, reason.to_string(), "give a path that the agent can write to"))
+        }
+    }
+}
+
+fn cannot_listen(path: &Path, reason: &io::Error) -> Error {
+    let help = match reason.kind() {
+        io::ErrorKind::InvalidInput => "give a shorter path: a socket's has at most some 100 bytes",
+        _ => "give a path in a folder that the agent can write to, and a group that it belongs to",
+    };
+    place::invalid(path, format!("cannot listen here: {reason}"), help)
+}
+
 /// A listener at the path, and its file.
 fn listen(path: &Path, permissions: Permissions) -> io::Result<(UnixListener, FileId)> {
     let temporary = beside(path, ".new");
     // The lock says that no other agent is here: a file is one that an agent left behind when it was killed.
     let _ = fs::remove_file(&temporary);
-    let socket = UnixSocket::new_stream()?;
-    socket.bind(&temporary)?;
-    let made = permit(&temporary, permissions).and_then(|file| {
-        // Until here every connect is refused.
-        let listener = socket.listen(QUEUE)?;
+    let (socket, file) = bound(&temporary, permissions)?;
+    // Until here every connect is refused.
+    let made = socket.listen(QUEUE).and_then(|listener| {
         fs::rename(&temporary, path)?;
         Ok((listener, file))
     });
@@ -137,6 +161,19 @@ fn listen(path: &Path, permissions: Permissions) -> io::Result<(UnixListener, Fi
         let _ = fs::remove_file(&temporary);
     }
     made
+}
+
+/// A socket that does not listen, with a new file that has its permissions.
+fn bound(path: &Path, permissions: Permissions) -> io::Result<(UnixSocket, FileId)> {
+    let socket = UnixSocket::new_stream()?;
+    socket.bind(path)?;
+    match permit(path, permissions) {
+        Ok(file) => Ok((socket, file)),
+        Err(reason) => {
+            let _ = fs::remove_file(path);
+            Err(reason)
+        }
+    }
 }
 
 /// Sets who may connect. Follows no link: another process may have put one in the place of the socket.
