@@ -3,6 +3,8 @@
     check.py PROGRAM FOLDER   the command `yc-auth`, and a folder for files
 """
 
+import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -26,9 +28,11 @@ def check(holds, what):
 
 
 def here(text):
-    """With a key of the emulator in the place of the real one, and a folder that exists for files and sockets."""
+    """With a key of the emulator in the place of the real one, and a folder and a group that exist for files and sockets."""
     for path in KEYS:
         text = text.replace(path, str(key))
+    # A check makes a socket as a start does, which a user who does not belong to the group cannot.
+    text = re.sub(r'(?m)^( *group = )"\d+"$', rf'\1"{os.getegid()}"', text)
     return text.replace("=/run/yc-auth/", f"={folder}/").replace('"/run/yc-auth/', f'"{folder}/')
 
 

@@ -1,11 +1,10 @@
 //! Probes, metrics, and a page for people. None of them shows a token.
 
-use std::future::ready;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use yandex_cloud_auth::Error;
 use yandex_cloud_auth::system::BoxFuture;
@@ -14,34 +13,56 @@ use crate::config::AdminConfig;
 use crate::identity::Identity;
 use crate::keys::{Keys, key_wanted};
 use crate::metrics::{CONTENT_TYPE, Metrics};
-use crate::service::{Body, Caller, Service, is_foreign, respond, text, whole};
+use crate::service::{
+    Body, Caller, READING, Service, is_foreign, is_reading, method_not_allowed, respond, text, whole,
+};
+use crate::socket_paths::SocketPaths;
+
+/// What decides whether an agent is ready: its identities, and the sockets that clients have to find.
+pub(crate) struct Readiness {
+    identities: Vec<Arc<Identity>>,
+    sockets: SocketPaths,
+}
 
 /// Probes alone: a status and no text, so that they can be asked from another machine.
-pub(crate) struct Probes {
-    identities: Vec<Arc<Identity>>,
-}
+pub(crate) struct Probes(Readiness);
 
 /// Probes with text, metrics, and a page.
 pub(crate) struct Admin {
-    identities: Vec<Arc<Identity>>,
+    readiness: Readiness,
     metrics: Metrics,
     keys: Keys,
 }
 
-impl Probes {
-    pub(crate) fn new(identities: Vec<Arc<Identity>>) -> Self {
-        Self { identities }
+impl Readiness {
+    pub(crate) fn new(identities: Vec<Arc<Identity>>, sockets: SocketPaths) -> Self {
+        Self { identities, sockets }
     }
 
-    fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
-        let status = match request.uri().path() {
-            _ if !is_get(request) => StatusCode::METHOD_NOT_ALLOWED,
+    /// The status of the whole agent, and a line for each identity and for each socket that clients do not find.
+    async fn of_all(&self) -> (StatusCode, String) {
+        let lost = self.sockets.lost().await;
+        let status = if lost.is_empty() { status(&self.identities) } else { StatusCode::SERVICE_UNAVAILABLE };
+        let identities = self.identities.iter().map(|identity| line(identity));
+        (status, identities.chain(lost.into_iter().map(|socket| socket + "\n")).collect())
+    }
+}
+
+impl Probes {
+    pub(crate) fn new(readiness: Readiness) -> Self {
+        Self(readiness)
+    }
+
+    async fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
+        let mut response = Response::new(whole(Bytes::new()));
+        if !is_reading(request) {
+            return method_not_allowed(response, READING);
+        }
+        *response.status_mut() = match request.uri().path() {
             "/livez" => StatusCode::OK,
-            "/readyz" => readiness(&self.identities),
+            "/readyz" => self.0.of_all().await.0,
             _ => StatusCode::NOT_FOUND,
         };
-        let mut response = Response::new(whole(Bytes::new()));
-        *response.status_mut() = status;
         response
     }
 }
@@ -51,17 +72,14 @@ impl Admin {
     ///
     /// # Errors
     /// `Invalid` if the file of a key is wrong.
-    pub(crate) fn new(
-        identities: Vec<Arc<Identity>>,
-        metrics: Metrics,
-        config: &AdminConfig,
-    ) -> Result<Self, Error> {
-        Ok(Self { identities, metrics, keys: Keys::load(&config.keys)? })
+    pub(crate) fn new(readiness: Readiness, metrics: Metrics, config: &AdminConfig) -> Result<Self, Error> {
+        Ok(Self { readiness, metrics, keys: Keys::load(&config.keys)? })
     }
 
-    fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
-        if !is_get(request) {
-            return text(StatusCode::METHOD_NOT_ALLOWED, "this listener has GET and HEAD\n");
+    async fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
+        if !is_reading(request) {
+            let reason = "this listener has GET and HEAD\n";
+            return method_not_allowed(text(StatusCode::METHOD_NOT_ALLOWED, reason), READING);
         }
         if !self.keys.allow(request.headers()) {
             return key_wanted();
@@ -75,24 +93,28 @@ impl Admin {
             "/" => self.page(),
             "/livez" => text(StatusCode::OK, "ok\n"),
             "/readyz" => {
-                let lines = self.identities.iter().map(|identity| line(identity)).collect::<String>();
-                text(readiness(&self.identities), lines)
+                let (status, lines) = self.readiness.of_all().await;
+                text(status, lines)
             }
-            "/metrics" => respond(StatusCode::OK, CONTENT_TYPE, self.metrics.text(&self.identities)),
+            "/metrics" => respond(StatusCode::OK, CONTENT_TYPE, self.metrics.text(self.identities())),
             path => match path.strip_prefix("/readyz/").and_then(|name| self.find(name)) {
-                Some(identity) => text(readiness(std::slice::from_ref(identity)), line(identity)),
+                Some(identity) => text(status(std::slice::from_ref(identity)), line(identity)),
                 None => text(StatusCode::NOT_FOUND, "there is no such page, and no such identity\n"),
             },
         }
     }
 
+    fn identities(&self) -> &[Arc<Identity>] {
+        &self.readiness.identities
+    }
+
     fn find(&self, name: &str) -> Option<&Arc<Identity>> {
-        self.identities.iter().find(|identity| identity.name() == name)
+        self.identities().iter().find(|identity| identity.name() == name)
     }
 
     fn page(&self) -> Response<Body> {
         let mut rows = String::new();
-        for identity in &self.identities {
+        for identity in self.identities() {
             let credentials = &identity.credentials;
             let method = credentials.method().map_or("not selected yet", |method| method.name());
             let end = credentials.snapshot().map_or_else(String::new, |token| {
@@ -144,7 +166,7 @@ impl Service for Probes {
     }
 
     fn respond(&self, request: Request<Incoming>, _caller: Caller) -> BoxFuture<'_, Response<Body>> {
-        Box::pin(ready(self.answer(&request)))
+        Box::pin(async move { self.answer(&request).await })
     }
 }
 
@@ -154,7 +176,7 @@ impl Service for Admin {
     }
 
     fn respond(&self, request: Request<Incoming>, _caller: Caller) -> BoxFuture<'_, Response<Body>> {
-        Box::pin(ready(self.answer(&request)))
+        Box::pin(async move { self.answer(&request).await })
     }
 }
 
@@ -179,11 +201,7 @@ CLIENTS</tbody></table>
 </body></html>
 ";
 
-fn is_get<B>(request: &Request<B>) -> bool {
-    request.method() == Method::GET || request.method() == Method::HEAD
-}
-
-fn readiness(identities: &[Arc<Identity>]) -> StatusCode {
+fn status(identities: &[Arc<Identity>]) -> StatusCode {
     if identities.iter().all(|identity| identity.is_ready()) {
         StatusCode::OK
     } else {

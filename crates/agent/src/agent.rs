@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::timeout;
 use yandex_cloud_auth::{Credentials, Error, ErrorKind};
 
-use crate::admin::{Admin, Probes};
+use crate::admin::{Admin, Probes, Readiness};
 use crate::config::{
     Address, Config, IdentityConfig, KubernetesSecretConfig, Limits, ListenConfig, SdsConfig, TokenFileConfig,
 };
@@ -17,10 +17,11 @@ use crate::kubernetes::{KubernetesSecret, PreparedSecret};
 use crate::metadata::Metadata;
 use crate::metrics::Metrics;
 use crate::oauth::{Client, Oauth};
-use crate::place::{self, Permissions};
+use crate::place::Permissions;
 use crate::sds::Sds;
 use crate::server::{Bound, Served, Server, Sockets, Tls};
 use crate::service::{Protocol, Service};
+use crate::socket_paths::SocketPaths;
 use crate::token_file::{Prepared, TokenFile};
 
 /// A running agent. Dropping it closes the listeners; token files and Secrets stay.
@@ -29,6 +30,7 @@ pub struct Agent {
     config: Config,
     metrics: Metrics,
     sockets: Sockets,
+    socket_paths: SocketPaths,
     identities: Vec<Arc<Identity>>,
     listeners: Vec<Listener>,
 }
@@ -79,11 +81,12 @@ impl Agent {
         Ok(agent)
     }
 
-    /// Checks a configuration: its certificates, secrets and token files, and the credentials of each identity. Opens
-    /// nothing, writes nothing, and asks nobody.
+    /// Checks a configuration: its certificates and secrets, the places of files and sockets, and the credentials of each
+    /// identity. Serves nothing, asks nobody, and writes nothing that stays.
     ///
     /// # Errors
-    /// As [`start`](Self::start), but for addresses and paths.
+    /// As [`start`](Self::start), but for addresses, for what another process holds, which may be the agent that the
+    /// configuration is for, and for what only a pod of Kubernetes has.
     pub fn check(
         config: &Config,
         credentials: impl Fn(&IdentityConfig) -> Result<Credentials, Error>,
@@ -101,10 +104,7 @@ impl Agent {
                 ListenConfig::Oauth(listen) => Client::check(&listen.client_file)?,
                 ListenConfig::Admin(listen) => keys::check(&listen.keys)?,
                 ListenConfig::Gateway(listen) => Gateway::check(listen)?,
-                ListenConfig::Sds(listen) => {
-                    place::check_folder(&listen.path)?;
-                    permissions(listen)?;
-                }
+                ListenConfig::Sds(listen) => Bound::check_path(&listen.path, permissions(listen)?)?,
                 ListenConfig::Metadata(_) | ListenConfig::Probes(_) | ListenConfig::KubernetesSecret(_) => {}
             }
         }
@@ -184,6 +184,10 @@ impl Agent {
                 tokio::spawn(secret.end());
             }
         }
+        self.socket_paths.set(self.listeners.iter().filter_map(|listener| match listener {
+            Listener::Server { server, .. } => server.watched(),
+            Listener::File { .. } | Listener::Secret { .. } => None,
+        }));
         self.identities = identities;
         self.config = config;
         Ok(())
@@ -197,6 +201,7 @@ impl Agent {
         identities: &[Arc<Identity>],
     ) -> Result<Step, Error> {
         let identity = |name: &Option<String>| named(config, identities, name.as_deref());
+        let readiness = || Readiness::new(identities.to_vec(), self.socket_paths.clone());
         let (address, service): (Address, Box<dyn Service>) = match listen {
             ListenConfig::Metadata(listen) => {
                 (listen.address.into(), Box::new(Metadata::new(identity(&listen.identity)?, listen)))
@@ -210,12 +215,10 @@ impl Agent {
                 (listen.address.into(), Box::new(Gateway::new(&of_keys, listen)?))
             }
             ListenConfig::Admin(listen) => {
-                let admin = Admin::new(identities.to_vec(), self.metrics.clone(), listen)?;
+                let admin = Admin::new(readiness(), self.metrics.clone(), listen)?;
                 (listen.address.into(), Box::new(admin))
             }
-            ListenConfig::Probes(listen) => {
-                (listen.address.into(), Box::new(Probes::new(identities.to_vec())))
-            }
+            ListenConfig::Probes(listen) => (listen.address.into(), Box::new(Probes::new(readiness()))),
             ListenConfig::Sds(sds) => return self.sds_step(sds, config, identities).await,
             ListenConfig::TokenFile(file) => return self.file_step(file, identity(&file.identity)?),
             ListenConfig::KubernetesSecret(secret) => {

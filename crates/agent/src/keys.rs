@@ -61,6 +61,9 @@ impl Keys {
     }
 }
 
+/// How credentials of the scheme `Basic` begin.
+const SCHEME: &[u8] = b"basic ";
+
 /// The headers in which clients send a key alone.
 const ALONE: [HeaderName; 2] = [HeaderName::from_static("api-key"), HeaderName::from_static("x-api-key")];
 
@@ -76,16 +79,22 @@ pub(crate) fn sent(headers: &HeaderMap) -> Option<Zeroizing<String>> {
         }
         _ => return None,
     };
-    let (scheme, value) = value.split_once(' ')?;
-    if scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("api-key") {
-        return Some(Zeroizing::new(value.trim().to_owned()));
+    if let Some(decoded) = basic(value.as_bytes()) {
+        let (_, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+        return Some(Zeroizing::new(password.to_owned()));
     }
-    if !scheme.eq_ignore_ascii_case("basic") {
+    let (scheme, value) = value.split_once(' ')?;
+    let is_known = scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("api-key");
+    is_known.then(|| Zeroizing::new(value.trim().to_owned()))
+}
+
+/// The credentials in the value of a header that has the scheme `Basic`: `user:password`. Other values are not decoded.
+pub(crate) fn basic(value: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let (scheme, encoded) = value.split_at_checked(SCHEME.len())?;
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
         return None;
     }
-    let decoded = Zeroizing::new(STANDARD.decode(value.trim()).ok()?);
-    let (_, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
-    Some(Zeroizing::new(password.to_owned()))
+    STANDARD.decode(encoded.trim_ascii()).ok().map(Zeroizing::new)
 }
 
 /// The response to a request without a key, or with a wrong one.

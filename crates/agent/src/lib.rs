@@ -29,7 +29,7 @@
 //! `config` is plain data. `identity` renews the token of one identity. `metadata`, `oauth`, `gateway`, `sds` and `admin` are
 //! services that answer requests; `keys` and `users` know their clients, and `log_limit` keeps clients from filling the log.
 //! `token_file` writes a file, `kubernetes` a Secret. `server` accepts connections, and asks a service for each response.
-//! `place` has what files and sockets have in common. `agent` starts all of them. `duty` says which of several agents renews
+//! `place` has what files and sockets have in common, and `socket_paths` tells whether clients find the sockets. `agent` starts all of them. `duty` says which of several agents renews
 //! a token.
 
 mod admin;
@@ -52,6 +52,7 @@ mod sds;
 mod secret_file;
 mod server;
 mod service;
+mod socket_paths;
 mod token_file;
 mod users;
 

@@ -56,23 +56,47 @@ pub(crate) fn invalid(path: &Path, reason: String, help: &'static str) -> Error 
 /// # Errors
 /// `WouldBlock` if another agent has the lock.
 pub(crate) fn lock(path: &Path) -> io::Result<File> {
+    let file = open_lock(path, &lock_path(path), OpenOptions::new().create(true).truncate(false))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Whether the lock of the path can be taken as soon as no other agent has it. No file that this makes stays.
+///
+/// # Errors
+/// As [`lock`], but for another agent.
+pub(crate) fn can_be_locked(path: &Path) -> io::Result<()> {
+    match open_lock(path, &lock_path(path), &mut OpenOptions::new()) {
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
+            let trial = trial(path);
+            open_lock(path, &trial, OpenOptions::new().create_new(true))?;
+            std::fs::remove_file(trial)
+        }
+        found => found.map(drop),
+    }
+}
+
+/// Opens the file of the lock of a path.
+fn open_lock(path: &Path, lock: &Path, options: &mut OpenOptions) -> io::Result<File> {
     if path.file_name().is_none() {
         return Err(io::Error::other("the path has no file name"));
     }
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
+    options.write(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
         // A link here would make a file in another place.
         options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
     }
-    let file = options.open(lock_path(path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
+    options.open(lock)
+}
+
+/// A name beside the path for what a check makes and removes: as long as that of the temporary file of a start.
+pub(crate) fn trial(path: &Path) -> PathBuf {
+    beside(path, &format!(".{:03x}", fastrand::u16(..0x1000)))
 }
 
 /// The file of the lock of a path.
@@ -84,6 +108,34 @@ pub(crate) fn lock_path(path: &Path) -> PathBuf {
 pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}{ending}"))
+}
+
+/// A file of the system, whatever its path: its device and its number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FileId(u64, u64);
+
+#[cfg(unix)]
+impl FileId {
+    pub(crate) fn of(metadata: &std::fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self(metadata.dev(), metadata.ino())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_numbers(device: u64, number: u64) -> Self {
+        Self(device, number)
+    }
+}
+
+/// The file at a path; that of the link itself where there is one. `None` if the system does not tell.
+pub(crate) fn file_id(path: &Path) -> Option<FileId> {
+    #[cfg(unix)]
+    return std::fs::symlink_metadata(path).ok().as_ref().map(FileId::of);
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
 }
 
 /// The number of a group, by its name in `/etc/group`.

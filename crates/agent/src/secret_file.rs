@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,6 +21,20 @@ pub(crate) const MIN_SECRET: usize = 16;
 /// `NotFound` if there is none; another reason if the file is not fit for a secret.
 pub(crate) fn read(path: &Path) -> io::Result<Zeroizing<String>> {
     let file = open(path)?;
+    let mut text = Zeroizing::new(String::with_capacity(MAX_FILE as usize + 1));
+    file.take(MAX_FILE + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(io::Error::other("the file is longer than 4096 bytes"));
+    }
+    Ok(text)
+}
+
+/// Opens a file that nobody else can read or has made.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let file = open_regular(path)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
@@ -35,16 +49,11 @@ pub(crate) fn read(path: &Path) -> io::Result<Zeroizing<String>> {
             return Err(io::Error::other("the file belongs to another user"));
         }
     }
-    let mut text = Zeroizing::new(String::with_capacity(MAX_FILE as usize + 1));
-    file.take(MAX_FILE + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(io::Error::other("the file is longer than 4096 bytes"));
-    }
-    Ok(text)
+    Ok(file)
 }
 
 /// Opens a regular file. Anything else could hold up the agent for ever.
-fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -65,25 +74,51 @@ fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// If none can be made.
 pub(crate) fn create(path: &Path, text: &str) -> io::Result<Zeroizing<String>> {
-    let name =
-        path.file_name().ok_or_else(|| io::Error::other("the path has no file name"))?.to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{:016x}.tmp", fastrand::u64(..)));
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&temporary).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        // Not a rename: a file that is there already stays.
-        fs::hard_link(&temporary, path)
-    });
+    let temporary = temporary(path)?;
+    let written = write_and_link(&temporary, path, text);
     let _ = fs::remove_file(&temporary);
     match written {
         Ok(()) => Ok(Zeroizing::new(text.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(path),
         Err(error) => Err(error),
     }
+}
+
+/// Whether a file that is missing can be made: by making one with another name, which does not stay.
+///
+/// # Errors
+/// As [`create`].
+pub(crate) fn can_be_made(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(io::Error::other("the folder does not exist"));
+    }
+    let (first, second) = (temporary(path)?, temporary(path)?);
+    let made = write_and_link(&first, &second, "");
+    for file in [first, second] {
+        let _ = fs::remove_file(file);
+    }
+    made
+}
+
+/// A name that nobody else uses, in the same folder.
+fn temporary(path: &Path) -> io::Result<PathBuf> {
+    let name =
+        path.file_name().ok_or_else(|| io::Error::other("the path has no file name"))?.to_string_lossy();
+    Ok(path.with_file_name(format!(".{name}.{:016x}.tmp", fastrand::u64(..))))
+}
+
+/// Writes a new file, and gives it its second name when it is whole.
+fn write_and_link(temporary: &Path, path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(temporary)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    // Not a rename: a file that is there already stays.
+    fs::hard_link(temporary, path)
 }
 
 /// A secret that nobody can guess: 43 characters that every header and form takes as they are.
@@ -94,12 +129,6 @@ pub(crate) fn random() -> io::Result<Zeroizing<String>> {
     Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes)))
 }
 
-/// Whether a file that is missing can be made.
-pub(crate) fn can_be_made(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if folder.is_dir() { Ok(()) } else { Err(io::Error::other("the folder does not exist")) }
-}
-
 #[cfg(all(test, unix))]
 #[allow(clippy::unwrap_used, reason = "so a test fails")]
 mod tests {
@@ -107,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    fn folder(name: &str) -> std::path::PathBuf {
+    fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("yc-auth-secret-{}-{name}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         folder
@@ -122,6 +151,21 @@ mod tests {
         assert_eq!(create(&path, "second").unwrap().as_str(), "first", "the other agent's file counts");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "no temporary file stays");
         assert!(create(&folder.join("missing/key"), "text").is_err());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_trial_leaves_nothing_behind() {
+        let folder = folder("trial");
+        let path = folder.join("key");
+        can_be_made(&path).unwrap();
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+        // A name that leaves no room for that of the temporary file.
+        let long = folder.join("x".repeat(250));
+        assert!(create(&long, "text").is_err() && can_be_made(&long).is_err());
+        assert!(
+            can_be_made(&folder.join("missing/key")).is_err() && can_be_made(&folder.join("..")).is_err()
+        );
         fs::remove_dir_all(folder).unwrap();
     }
 

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -165,6 +165,24 @@ pub(crate) fn whole(body: impl Into<Bytes>) -> Body {
 /// A response of text.
 pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
     respond(status, TEXT, body)
+}
+
+/// The methods of a listener that only shows something.
+pub(crate) const READING: &str = "GET, HEAD";
+
+/// Whether the method of a request only asks to be shown something.
+pub(crate) fn is_reading<B>(request: &Request<B>) -> bool {
+    request.method() == Method::GET || request.method() == Method::HEAD
+}
+
+/// The refusal of a method. Every such response names the methods that there are (RFC 9110 §15.5.6); `allowed` is empty if
+/// there are none.
+pub(crate) fn method_not_allowed(mut response: Response<Body>, allowed: &str) -> Response<Body> {
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
 }
 
 /// A response of a type.

@@ -49,31 +49,10 @@ impl Prepared {
     /// # Errors
     /// `Invalid` if no file can be there, if another agent writes it, or if there is no such group.
     pub(crate) fn new(config: &TokenFileConfig, held: Option<Arc<File>>) -> Result<Self, Error> {
-        TokenFile::check(config)?;
-        let path = &config.path;
-        let error = |reason, help| place::invalid(path, reason, help);
-        match fs::symlink_metadata(path) {
-            Ok(found) if !found.is_file() => {
-                return Err(error(
-                    "it is not a regular file".to_owned(),
-                    "give the path of a new file, or of a file of an earlier agent; symbolic links are not followed",
-                ));
-            }
-            Ok(_) => {}
-            Err(missing) if missing.kind() == io::ErrorKind::NotFound => {}
-            Err(reason) => return Err(error(reason.to_string(), "give a path that the agent can write to")),
-        }
-        let lock = held.map_or_else(|| place::lock(path).map(Arc::new), Ok);
-        let lock = lock.map_err(|reason| match reason.kind() {
-            io::ErrorKind::WouldBlock => {
-                error("another agent writes this file".to_owned(), "end that agent, or give another path")
-            }
-            _ => error(
-                format!("cannot write here: {reason}"),
-                "give a path in a folder that the agent can write to",
-            ),
-        })?;
-        let target = Target { permissions: permissions(config)?, config: config.clone() };
+        let permissions = check_place(config)?;
+        let lock = held.map_or_else(|| place::lock(&config.path).map(Arc::new), Ok);
+        let lock = lock.map_err(|reason| cannot_write(&config.path, &reason))?;
+        let target = Target { permissions, config: config.clone() };
         Ok(Self { target, lock })
     }
 
@@ -85,18 +64,46 @@ impl Prepared {
 }
 
 impl TokenFile {
-    /// Checks what can be checked without writing: the folder, and the group.
+    /// Checks the place. No file that this makes stays.
     ///
     /// # Errors
-    /// `Invalid` as for [`Prepared::new`].
+    /// `Invalid` as for [`Prepared::new`], but for another agent, which may be the one that the configuration is for.
     pub(crate) fn check(config: &TokenFileConfig) -> Result<(), Error> {
-        place::check_folder(&config.path)?;
-        permissions(config).map(drop)
+        check_place(config)?;
+        place::can_be_locked(&config.path).map_err(|reason| cannot_write(&config.path, &reason))
     }
 }
 
-fn permissions(config: &TokenFileConfig) -> Result<Permissions, Error> {
-    Permissions::new(&config.path, config.mode()?, config.group.as_deref())
+/// Checks the folder, what is at the path, and the group. The permissions of the file.
+fn check_place(config: &TokenFileConfig) -> Result<Permissions, Error> {
+    let path = &config.path;
+    place::check_folder(path)?;
+    let error = |reason, help| Err(place::invalid(path, reason, help));
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => error(
+            "it is not a regular file".to_owned(),
+            "give the path of a new file, or of a file of an earlier agent; symbolic links are not followed",
+        ),
+        Err(reason) if reason.kind() != io::ErrorKind::NotFound => {
+            error(reason.to_string(), "give a path that the agent can write to")
+        }
+        _ => Permissions::new(path, config.mode()?, config.group.as_deref()),
+    }
+}
+
+fn cannot_write(path: &Path, reason: &io::Error) -> Error {
+    match reason.kind() {
+        io::ErrorKind::WouldBlock => place::invalid(
+            path,
+            "another agent writes this file".to_owned(),
+            "end that agent, or give another path",
+        ),
+        _ => place::invalid(
+            path,
+            format!("cannot write here: {reason}"),
+            "give a path in a folder that the agent can write to",
+        ),
+    }
 }
 
 impl Drop for TokenFile {

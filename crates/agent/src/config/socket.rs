@@ -119,7 +119,7 @@ fn seconds(seconds: f64) -> Duration {
 pub struct TlsConfig {
     /// A file with the certificate and those of its issuers, in PEM.
     pub certificate: PathBuf,
-    /// A file with the private key, in PEM.
+    /// A file with the private key, in PEM, of mode 0600.
     pub key: PathBuf,
 }
 

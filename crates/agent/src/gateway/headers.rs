@@ -4,6 +4,8 @@
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
+use crate::keys;
+
 /// The headers of one connection (RFC 9110 §7.6.1). `TE` and `Upgrade` are looked at first.
 const OF_CONNECTION: [HeaderName; 8] = [
     header::CONNECTION,
@@ -53,10 +55,8 @@ pub(super) fn for_service(headers: &mut HeaderMap, key: &str, folder: Option<&st
     remove(headers, &OF_KEYS);
     remove(headers, &[header::HOST, header::EXPECT, header::TRAILER]);
     // A tool may send its key in a header of its own, too.
-    let has_key =
-        |value: &HeaderValue| value.as_bytes().windows(key.len()).any(|part| part == key.as_bytes());
     let repeated: Vec<HeaderName> =
-        headers.iter().filter(|(_, value)| has_key(value)).map(|(name, _)| name.clone()).collect();
+        headers.iter().filter(|(_, value)| has_key(value, key)).map(|(name, _)| name.clone()).collect();
     remove(headers, &repeated);
     // HTTP/2 lets a length through that is there twice: HTTP/1.1 would have two lines of it.
     if headers.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some()
@@ -74,8 +74,18 @@ pub(super) fn for_service(headers: &mut HeaderMap, key: &str, folder: Option<&st
     }
 }
 
+/// Whether a header has the key of its request: as it is, or as a part of credentials of the scheme `Basic`. The client has
+/// shown that it knows this key, so that the time of the comparison tells it nothing.
+fn has_key(value: &HeaderValue, key: &str) -> bool {
+    let contains = |text: &[u8]| text.windows(key.len()).any(|part| part == key.as_bytes());
+    contains(value.as_bytes()) || keys::basic(value.as_bytes()).is_some_and(|decoded| contains(&decoded))
+}
+
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     fn headers(lines: &[(&str, &str)]) -> HeaderMap {
@@ -106,6 +116,30 @@ mod tests {
         ]);
         for_service(&mut sent, key, None);
         assert_eq!(names(&sent), ["accept", "x-other"]);
+    }
+
+    #[test]
+    fn the_key_goes_to_no_service_as_basic_credentials() {
+        let key = "local-key-0123456789";
+        for credentials in [format!(":{key}"), format!("user:{key}"), format!("{key}:"), key.to_owned()] {
+            for scheme in ["Basic ", "basic ", "BASIC  "] {
+                let value = format!("{scheme}{}", STANDARD.encode(&credentials));
+                let mut sent = headers(&[
+                    ("proxy-authorization", &value),
+                    ("x-api-key", &value),
+                    ("x-forwarded-authorization", &value),
+                    ("accept", "*/*"),
+                ]);
+                for_service(&mut sent, key, None);
+                assert_eq!(names(&sent), ["accept"], "{value}");
+            }
+        }
+        // Another password, another scheme, and no base64.
+        let other = format!("Basic {}", STANDARD.encode("user:local-key-012345678"));
+        let mut sent =
+            headers(&[("x-other", &other), ("x-scheme", "Basics"), ("x-text", "Basic is a language")]);
+        for_service(&mut sent, key, None);
+        assert_eq!(names(&sent), ["x-other", "x-scheme", "x-text"]);
     }
 
     #[test]

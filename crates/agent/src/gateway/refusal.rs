@@ -3,7 +3,7 @@
 
 use std::error::Error as StdError;
 
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::json;
 use yandex_cloud_auth::system::HttpError;
@@ -11,7 +11,7 @@ use yandex_cloud_auth::{Error, ErrorKind, redact};
 
 use super::body::Broken;
 use super::upstream::Target;
-use crate::service::{Body, GRPC, is_grpc, respond};
+use crate::service::{Body, GRPC, is_grpc, method_not_allowed, respond};
 
 /// What `grpc-message` writes as it is.
 const IN_GRPC: &AsciiSet = &CONTROLS.add(b'%').add(b'"');
@@ -23,11 +23,22 @@ pub(super) struct Refusal {
     /// The code of the error in OpenAI's form.
     code: &'static str,
     message: String,
+    /// The methods that there are, of a refusal of the method.
+    methods: Option<String>,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), methods: None }
+    }
+
+    /// Nothing is forwarded there with this method. `methods`: those that are.
+    pub(super) fn method(method: &Method, methods: String) -> Self {
+        let message = format!("the gateway forwards no {method} here: see `methods` of `upstream`");
+        Self {
+            methods: Some(methods),
+            ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_method", message)
+        }
     }
 
     /// The key of the client is missing or wrong. Some clients print this text, so it has the fix.
@@ -94,6 +105,9 @@ impl Refusal {
             return self.grpc();
         }
         let mut response = respond(self.status, "application/json", self.json());
+        if let Some(methods) = &self.methods {
+            return method_not_allowed(response, methods);
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -17,6 +17,9 @@ use crate::config::UpstreamConfig;
 /// How the paths of AI Studio begin that the gateway forwards by default.
 const DEFAULT_PREFIX: &str = "/v1/";
 
+/// The methods that are forwarded where none are configured, as far as they have names (RFC 9110 §9.3, RFC 5789).
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 /// How long the search for the default service may take.
 const DISCOVERY: Duration = Duration::from_secs(10);
 
@@ -102,19 +105,38 @@ impl Upstreams {
                 "the path has an empty part, a dot part or an encoded slash",
             ));
         }
-        // A service that knows it repeats the request, and the token in it.
-        if matches!(*method, Method::TRACE | Method::CONNECT) {
-            return Err(no_method(method));
-        }
-        let mut fitting = self.0.iter().filter(|upstream| path.starts_with(&upstream.prefix)).peekable();
+        let mut fitting = self.fitting(path).peekable();
         let is_configured = fitting.peek().is_some();
-        let allowed = |upstream: &&Upstream| upstream.methods.is_empty() || upstream.methods.contains(method);
+        let allowed = |upstream: &&Upstream| {
+            !is_repeating(method) && (upstream.methods.is_empty() || upstream.methods.contains(method))
+        };
         match fitting.find(allowed) {
             Some(upstream) => Ok(Some(&upstream.target)),
-            None if !is_configured && path.starts_with(DEFAULT_PREFIX) => Ok(None),
-            None if !is_configured => Err(unknown(path)),
-            None => Err(no_method(method)),
+            None if !is_configured && !path.starts_with(DEFAULT_PREFIX) => Err(unknown(path)),
+            None if !is_configured && !is_repeating(method) => Ok(None),
+            None => Err(Refusal::method(method, self.methods(path))),
         }
+    }
+
+    /// What is configured for a path.
+    fn fitting(&self, path: &str) -> impl Iterator<Item = &Upstream> {
+        self.0.iter().filter(move |upstream| path.starts_with(&upstream.prefix))
+    }
+
+    /// The methods that are forwarded from a path.
+    fn methods(&self, path: &str) -> String {
+        let mut fitting = self.fitting(path).peekable();
+        // Without an entry the default service has the path.
+        if fitting.peek().is_none() || fitting.any(|upstream| upstream.methods.is_empty()) {
+            return METHODS.to_owned();
+        }
+        let mut names = Vec::new();
+        for method in self.fitting(path).flat_map(|upstream| &upstream.methods) {
+            if !is_repeating(method) && !names.contains(&method.as_str()) {
+                names.push(method.as_str());
+            }
+        }
+        names.join(", ")
     }
 }
 
@@ -143,9 +165,9 @@ impl Default {
     }
 }
 
-fn no_method(method: &Method) -> Refusal {
-    let message = format!("the gateway forwards no {method} here: see `methods` of `upstream`");
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_method", message)
+/// Whether a service that has the method repeats the request, and the token in it, or opens a tunnel.
+fn is_repeating(method: &Method) -> bool {
+    matches!(*method, Method::TRACE | Method::CONNECT)
 }
 
 fn unknown(path: &str) -> Refusal {

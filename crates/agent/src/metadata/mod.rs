@@ -11,7 +11,7 @@ mod tree;
 
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use yandex_cloud_auth::ErrorKind;
 use yandex_cloud_auth::system::BoxFuture;
@@ -20,7 +20,9 @@ use self::query::Query;
 use self::tree::Node;
 use crate::config::MetadataConfig;
 use crate::identity::{Identity, NO_IAM_TOKEN};
-use crate::service::{Body, Caller, Service, TEXT, is_foreign, respond, text};
+use crate::service::{
+    Body, Caller, READING, Service, TEXT, is_foreign, is_reading, method_not_allowed, respond, text,
+};
 use crate::users::Users;
 
 /// The header of every request and of every response.
@@ -69,11 +71,9 @@ impl Metadata {
     }
 
     async fn answer<B>(&self, request: &Request<B>, mut caller: Caller) -> Response<Body> {
-        if request.method() != Method::GET && request.method() != Method::HEAD {
-            let mut response =
-                text(StatusCode::METHOD_NOT_ALLOWED, "the metadata service has GET and HEAD\n");
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return response;
+        if !is_reading(request) {
+            let reason = "the metadata service has GET and HEAD\n";
+            return method_not_allowed(text(StatusCode::METHOD_NOT_ALLOWED, reason), READING);
         }
         if is_foreign(request.headers()) {
             return text(StatusCode::FORBIDDEN, "requests of browsers and proxies are refused\n");

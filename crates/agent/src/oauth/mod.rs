@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 pub(crate) use self::client::Client;
 use crate::config::{Limits, OauthConfig};
 use crate::identity::{Identity, NO_IAM_TOKEN};
-use crate::service::{Body, Caller, Service, has_media_type, is_of_browser, respond};
+use crate::service::{Body, Caller, Service, has_media_type, is_of_browser, method_not_allowed, respond};
 
 /// The paths of the endpoint: clients have the whole address in their configuration.
 const PATHS: [&str; 3] = ["/oauth2/token", "/oauth/token", "/token"];
@@ -58,11 +58,15 @@ impl Refusal {
     fn response(self) -> Response<Body> {
         let body = json!({"error": self.error, "error_description": self.description});
         let mut response = respond(self.status, "application/json", body.to_string());
-        if self.status == StatusCode::UNAUTHORIZED {
-            let scheme = HeaderValue::from_static("Basic realm=\"yc-auth\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                let scheme = HeaderValue::from_static("Basic realm=\"yc-auth\"");
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+                response
+            }
+            StatusCode::METHOD_NOT_ALLOWED => method_not_allowed(response, Method::POST.as_str()),
+            _ => response,
         }
-        response
     }
 }
 

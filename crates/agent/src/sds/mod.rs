@@ -29,7 +29,7 @@ use crate::config::{Address, Limits, SdsConfig};
 use crate::identity::Identity;
 use crate::log_limit::LogLimit;
 use crate::metrics::SdsMetrics;
-use crate::service::{Body, Caller, Protocol, Service, is_grpc, text};
+use crate::service::{Body, Caller, Protocol, Service, is_grpc, method_not_allowed, text};
 use crate::users::Users;
 
 const SERVICE: &str = "/envoy.service.secret.v3.SecretDiscoveryService/";
@@ -167,12 +167,13 @@ impl Service for Sds {
 
     fn respond(&self, request: Request<Incoming>, caller: Caller) -> BoxFuture<'_, Response<Body>> {
         Box::pin(async move {
-            if !is_grpc(request.headers())
-                || request.method() != Method::POST
-                || request.version() != Version::HTTP_2
-            {
-                let reason = "this socket has Envoy's Secret Discovery Service: gRPC over HTTP/2\n";
+            let reason = "this socket has Envoy's Secret Discovery Service: gRPC over HTTP/2, by POST\n";
+            if !is_grpc(request.headers()) || request.version() != Version::HTTP_2 {
                 return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason);
+            }
+            if request.method() != Method::POST {
+                let response = text(StatusCode::METHOD_NOT_ALLOWED, reason);
+                return method_not_allowed(response, Method::POST.as_str());
             }
             self.answer(request, caller).await.unwrap_or_else(|status| status.response())
         })

@@ -1,6 +1,7 @@
 //! The socket of a listener: a new one, or one that the service manager has opened.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -11,6 +12,7 @@ use super::socket::{Listener, Socket};
 use super::unix::SocketFile;
 use crate::config::Address;
 use crate::place::Permissions;
+use crate::socket_paths::SocketPath;
 
 /// Sockets that the process has from its service manager (socket activation). A listener at the address of one of them
 /// takes this socket, and opens none.
@@ -116,12 +118,34 @@ impl Bound {
             #[cfg(not(unix))]
             (None, Address::Unix(path)) => {
                 let _ = permissions;
-                Err(crate::place::invalid(
-                    path,
-                    "this system has no Unix sockets for the agent".to_owned(),
-                    "leave the listener out",
-                ))
+                Err(no_unix_sockets(path))
             }
+        }
+    }
+
+    /// Checks whether a Unix socket can be made at the path. Nothing that this makes stays.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), but for another process at the path.
+    pub(crate) fn check_path(path: &Path, permissions: Permissions) -> Result<(), Error> {
+        #[cfg(unix)]
+        return SocketFile::check(path, permissions);
+        #[cfg(not(unix))]
+        {
+            let _ = permissions;
+            Err(no_unix_sockets(path))
+        }
+    }
+
+    /// What tells whether clients find the socket, of one with a file.
+    pub(super) fn watched(&self) -> Option<Arc<SocketPath>> {
+        #[cfg(unix)]
+        if let Some(file) = &self.file {
+            return Some(file.watched());
+        }
+        match &self.address {
+            Address::Unix(path) => Some(SocketPath::inherited(path.clone())),
+            Address::Tcp(_) => None,
         }
     }
 
@@ -152,6 +176,12 @@ impl Bound {
         let address = Address::Tcp(([127, 0, 0, 1], 0).into());
         Self::new(&address, Permissions::default(), &Sockets::default()).await.expect("a free port")
     }
+}
+
+#[cfg(not(unix))]
+fn no_unix_sockets(path: &Path) -> Error {
+    let reason = "this system has no Unix sockets for the agent";
+    crate::place::invalid(path, reason.to_owned(), "leave the listener out")
 }
 
 fn cannot_listen(error: &io::Error, address: &Address) -> Error {

@@ -35,11 +35,14 @@ pub(crate) use self::tls::Tls;
 use self::unix::SocketFile;
 use crate::config::Address;
 use crate::place::Permissions;
+use crate::socket_paths::SocketPath;
 
 /// A listener with its connections. Dropping it closes the listener, and connections between two requests.
 pub(crate) struct Server {
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
+    /// Before the file in the order of the drop: a file that the agent removes itself is not missed.
+    watched: Option<Arc<SocketPath>>,
     /// The file of a Unix socket of the agent's own.
     #[cfg(unix)]
     file: Option<SocketFile>,
@@ -79,6 +82,7 @@ impl Current {
 impl Server {
     /// Serves the connections of a listener.
     pub(crate) fn start(bound: Bound, served: Served) -> Self {
+        let watched = bound.watched();
         let shared = Arc::new(Shared {
             address: bound.address,
             current: RwLock::new(Current::new(served, Arc::default(), Arc::default())),
@@ -89,6 +93,7 @@ impl Server {
         Self {
             shared,
             accepting,
+            watched,
             #[cfg(unix)]
             file: bound.file,
         }
@@ -97,6 +102,11 @@ impl Server {
     /// The address, with the port that the system chose.
     pub(crate) fn address(&self) -> &Address {
         &self.shared.address
+    }
+
+    /// What tells whether clients find the socket, of one with a file.
+    pub(crate) fn watched(&self) -> Option<&Arc<SocketPath>> {
+        self.watched.as_ref()
     }
 
     /// A new socket if clients do not find the one of this listener any more: somebody has removed its file, or put another in
@@ -139,6 +149,7 @@ impl Server {
 
     /// Accepts the connections that clients have opened and no more, and waits for the requests that are being answered.
     pub(crate) async fn drain(mut self) {
+        drop(self.watched.take());
         // Later clients find no socket, and another agent can have the path.
         #[cfg(unix)]
         drop(self.file.take());

@@ -1,6 +1,7 @@
 //! The certificate of a listener.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,11 +12,11 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use yandex_cloud_auth::{Error, ErrorKind};
-
 use zeroize::Zeroizing;
 
 use super::socket::Stream;
 use crate::config::TlsConfig;
+use crate::secret_file;
 use crate::service::Protocol;
 
 /// The largest file.
@@ -29,15 +30,16 @@ impl Tls {
     /// Reads the two files. `protocol`: what the handshake offers.
     ///
     /// # Errors
-    /// `Invalid` if one cannot be read, or if they do not go together.
+    /// `Invalid` if one cannot be read, if they do not go together, or if others can read the key.
     pub(crate) fn load(config: &TlsConfig, protocol: Protocol) -> Result<Self, Error> {
-        let certificates = CertificateDer::pem_slice_iter(&read(&config.certificate)?)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| wrong(&config.certificate, reason(&error)))?;
+        let certificates =
+            CertificateDer::pem_slice_iter(&read(&config.certificate, secret_file::open_regular)?)
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| wrong(&config.certificate, reason(&error)))?;
         if certificates.is_empty() {
             return Err(wrong(&config.certificate, "there is no certificate in it".to_owned()));
         }
-        let key = PrivateKeyDer::from_pem_slice(&read(&config.key)?)
+        let key = PrivateKeyDer::from_pem_slice(&read(&config.key, secret_file::open)?)
             .map_err(|error| wrong(&config.key, reason(&error)))?;
         let mut server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
@@ -59,23 +61,15 @@ impl Tls {
         Ok(Self(TlsAcceptor::from(Arc::new(server))))
     }
 
-    pub(super) async fn accept(
-        &self,
-        stream: Box<dyn Stream>,
-    ) -> std::io::Result<TlsStream<Box<dyn Stream>>> {
+    pub(super) async fn accept(&self, stream: Box<dyn Stream>) -> io::Result<TlsStream<Box<dyn Stream>>> {
         self.0.accept(stream).await
     }
 }
 
-/// The content of a file. Only a regular file is read: anything else could hold up the agent for ever.
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+/// The content of a file, which `open` opens if it is fit for this.
+fn read(path: &Path, open: fn(&Path) -> io::Result<File>) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut text = Zeroizing::new(Vec::new());
-    let read = std::fs::metadata(path).and_then(|found| {
-        if !found.is_file() {
-            return Err(std::io::Error::other("it is not a regular file"));
-        }
-        std::fs::File::open(path)?.take(MAX_FILE).read_to_end(&mut text)
-    });
+    let read = open(path).and_then(|file| file.take(MAX_FILE).read_to_end(&mut text));
     read.map_err(|error| wrong(path, error.to_string()))?;
     Ok(text)
 }
@@ -90,6 +84,6 @@ fn reason(error: &pem::Error) -> String {
 
 fn wrong(path: &Path, reason: String) -> Error {
     Error::new(ErrorKind::Invalid, reason).at(path.display().to_string()).with_help(
-        "`certificate` is a PEM file with the certificate and those of its issuers, `key` one with its private key",
+        "`certificate` is a PEM file with the certificate and those of its issuers, `key` one with its private key, of mode 0600",
     )
 }

@@ -2,14 +2,16 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Gid, Mode};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use yandex_cloud_auth::Error;
 
-use crate::place::{self, Permissions, beside};
+use crate::place::{self, FileId, Permissions, beside, file_id};
+use crate::socket_paths::SocketPath;
 
 /// The connections that wait until they are accepted.
 const QUEUE: u32 = 1024;
@@ -18,8 +20,8 @@ const QUEUE: u32 = 1024;
 pub(super) struct SocketFile {
     path: PathBuf,
     permissions: Permissions,
-    /// The device and the number of the file: another one at the path is not the agent's.
-    identity: (u64, u64),
+    /// The file: another one at the path is not the agent's.
+    file: FileId,
     /// Keeps other agents from the path.
     lock: File,
 }
@@ -51,9 +53,7 @@ impl SocketFile {
         }
         let lock = |path: &Path| match self.lock.metadata() {
             // The agent has the lock, unless its file was removed, too.
-            Ok(held) if identity(&place::lock_path(path)) == Some(identity_of(&held)) => {
-                self.lock.try_clone()
-            }
+            Ok(held) if file_id(&place::lock_path(path)) == Some(FileId::of(&held)) => self.lock.try_clone(),
             _ => place::lock(path),
         };
         let made = Self::bind_with(&self.path, permissions, lock).await?;
@@ -66,22 +66,15 @@ impl SocketFile {
         permissions: Permissions,
         lock: impl FnOnce(&Path) -> io::Result<File>,
     ) -> Result<(UnixListener, Self), Error> {
-        let error = |reason: String, help| place::invalid(path, reason, help);
-        place::check_folder(path)?;
-        let another = || error("another process listens here".to_owned(), "end it, or give another path");
-        match fs::symlink_metadata(path) {
-            Ok(found) if !found.file_type().is_socket() => {
-                let help = "give the path of a new socket, or of one of an earlier agent; symbolic links are not followed";
-                return Err(error("it is not a socket".to_owned(), help));
-            }
-            Ok(_) => match UnixStream::connect(path).await.map_err(|reason| reason.kind()) {
+        let another = || {
+            let help = "end it, or give another path";
+            place::invalid(path, "another process listens here".to_owned(), help)
+        };
+        if has_socket(path)? {
+            match UnixStream::connect(path).await.map_err(|reason| reason.kind()) {
                 // Nobody has it open.
                 Err(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {}
                 _ => return Err(another()),
-            },
-            Err(missing) if missing.kind() == io::ErrorKind::NotFound => {}
-            Err(reason) => {
-                return Err(error(reason.to_string(), "give a path that the agent can write to"));
             }
         }
         let lock = match lock(path) {
@@ -89,21 +82,35 @@ impl SocketFile {
             lock => lock,
         };
         let made = lock.and_then(|lock| {
-            let (listener, identity) = listen(path, permissions)?;
-            Ok((listener, Self { path: path.to_owned(), permissions, identity, lock }))
+            let (listener, file) = listen(path, permissions)?;
+            Ok((listener, Self { path: path.to_owned(), permissions, file, lock }))
         });
-        made.map_err(|reason| {
-            let help = match reason.kind() {
-                io::ErrorKind::InvalidInput => "give a shorter path: a socket's has at most some 100 bytes",
-                _ => "give a path in a folder that the agent can write to, and a group that it belongs to",
-            };
-            error(format!("cannot listen here: {reason}"), help)
-        })
+        made.map_err(|reason| cannot_listen(path, &reason))
+    }
+
+    /// Checks whether a socket can be made at the path. A socket that is there already may be that of a running agent or of the
+    /// service manager, so there is nothing to make then. Nothing that this makes stays.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind), but for another process.
+    pub(super) fn check(path: &Path, permissions: Permissions) -> Result<(), Error> {
+        if has_socket(path)? {
+            return Ok(());
+        }
+        let trial = place::trial(path);
+        let made = place::can_be_locked(path).and_then(|()| bound(&trial, permissions));
+        let _ = made.is_ok().then(|| fs::remove_file(&trial));
+        made.map(drop).map_err(|reason| cannot_listen(path, &reason))
+    }
+
+    /// What tells whether clients find the socket.
+    pub(super) fn watched(&self) -> Arc<SocketPath> {
+        SocketPath::own(self.path.clone(), self.file)
     }
 
     /// Whether clients still find the socket: nobody has removed the file, or put another in its place.
     fn is_there(&self) -> bool {
-        identity(&self.path) == Some(self.identity)
+        file_id(&self.path) == Some(self.file)
     }
 }
 
@@ -115,27 +122,40 @@ impl Drop for SocketFile {
     }
 }
 
-/// The device and the number of the file at a path.
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    fs::symlink_metadata(path).ok().as_ref().map(identity_of)
+/// Whether there is a socket at a path. Another file there is an error, and so is a folder that is missing.
+fn has_socket(path: &Path) -> Result<bool, Error> {
+    place::check_folder(path)?;
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => {
+            let help = "give the path of a new socket, or of one of an earlier agent; symbolic links are not followed";
+            Err(place::invalid(path, "it is not a socket".to_owned(), help))
+        }
+        Ok(_) => Ok(true),
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(reason) => {
+            Err(place::invalid(path, reason.to_string(), "give a path that the agent can write to"))
+        }
+    }
 }
 
-fn identity_of(metadata: &fs::Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
+fn cannot_listen(path: &Path, reason: &io::Error) -> Error {
+    let help = match reason.kind() {
+        io::ErrorKind::InvalidInput => "give a shorter path: a socket's has at most some 100 bytes",
+        _ => "give a path in a folder that the agent can write to, and a group that it belongs to",
+    };
+    place::invalid(path, format!("cannot listen here: {reason}"), help)
 }
 
-/// A listener at the path, and the identity of its file.
-fn listen(path: &Path, permissions: Permissions) -> io::Result<(UnixListener, (u64, u64))> {
+/// A listener at the path, and its file.
+fn listen(path: &Path, permissions: Permissions) -> io::Result<(UnixListener, FileId)> {
     let temporary = beside(path, ".new");
     // The lock says that no other agent is here: a file is one that an agent left behind when it was killed.
     let _ = fs::remove_file(&temporary);
-    let socket = UnixSocket::new_stream()?;
-    socket.bind(&temporary)?;
-    let made = permit(&temporary, permissions).and_then(|identity| {
-        // Until here every connect is refused.
-        let listener = socket.listen(QUEUE)?;
+    let (socket, file) = bound(&temporary, permissions)?;
+    // Until here every connect is refused.
+    let made = socket.listen(QUEUE).and_then(|listener| {
         fs::rename(&temporary, path)?;
-        Ok((listener, identity))
+        Ok((listener, file))
     });
     if made.is_err() {
         let _ = fs::remove_file(&temporary);
@@ -143,8 +163,21 @@ fn listen(path: &Path, permissions: Permissions) -> io::Result<(UnixListener, (u
     made
 }
 
+/// A socket that does not listen, with a new file that has its permissions.
+fn bound(path: &Path, permissions: Permissions) -> io::Result<(UnixSocket, FileId)> {
+    let socket = UnixSocket::new_stream()?;
+    socket.bind(path)?;
+    match permit(path, permissions) {
+        Ok(file) => Ok((socket, file)),
+        Err(reason) => {
+            let _ = fs::remove_file(path);
+            Err(reason)
+        }
+    }
+}
+
 /// Sets who may connect. Follows no link: another process may have put one in the place of the socket.
-fn permit(path: &Path, permissions: Permissions) -> io::Result<(u64, u64)> {
+fn permit(path: &Path, permissions: Permissions) -> io::Result<FileId> {
     let mode = Mode::from_raw_mode(permissions.mode);
     let group = permissions.group.map(Gid::from_raw);
     #[cfg(target_os = "linux")]
@@ -161,7 +194,7 @@ fn permit(path: &Path, permissions: Permissions) -> io::Result<(u64, u64)> {
             rustix::fs::chownat(&found, "", None, group, AtFlags::EMPTY_PATH)?;
         }
         rustix::fs::chmod(format!("/proc/self/fd/{}", found.as_raw_fd()), mode)?;
-        Ok(identity_of(&metadata))
+        Ok(FileId::of(&metadata))
     }
     #[cfg(not(target_os = "linux"))]
     {
@@ -173,7 +206,7 @@ fn permit(path: &Path, permissions: Permissions) -> io::Result<(u64, u64)> {
         rustix::fs::chmodat(CWD, path, mode, AtFlags::SYMLINK_NOFOLLOW)?;
         let metadata = fs::symlink_metadata(path)?;
         is_socket(&metadata)?;
-        Ok(identity_of(&metadata))
+        Ok(FileId::of(&metadata))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use test_support::http_client::call;
 use test_support::http_server::{Reply, Request, Server};
 use test_support::wait::on_runtime;
@@ -19,9 +21,17 @@ fn the_service_gets_the_token_and_never_the_key() {
     on_runtime(async {
         let service = service();
         let gateway = Gateway::to(&service.url(), "", &tokens(), &TestClock::new()).await;
+        let basic = |credentials: String| format!("Basic {}", STANDARD.encode(credentials));
+        let key = gateway.key.as_str();
+        let (of_user, of_nobody) = (basic(format!("user:{key}")), basic(format!(":{key}")));
+        let other = basic("user:another-secret-of-the-service".to_owned());
         let own = [
             ("x-request-id", "7"),
-            ("x-copy", gateway.key.as_str()),
+            ("x-copy", key),
+            ("x-basic-copy", of_user.as_str()),
+            ("x-forwarded-authorization", of_nobody.as_str()),
+            ("proxy-authorization", of_user.as_str()),
+            ("x-other-basic", other.as_str()),
             ("connection", "x-gone"),
             ("x-gone", "1"),
         ];
@@ -34,6 +44,10 @@ fn the_service_gets_the_token_and_never_the_key() {
         assert_eq!(request.header("x-request-id"), Some("7"));
         assert_eq!(request.header("host"), Some(service.address().to_string().as_str()));
         assert_eq!((request.header("x-copy"), request.header("x-gone")), (None, None));
+        for name in ["x-basic-copy", "x-forwarded-authorization", "proxy-authorization"] {
+            assert_eq!(request.header(name), None, "{name}");
+        }
+        assert_eq!(request.header("x-other-basic"), Some(other.as_str()));
         assert!(!format!("{request:?}").contains(&gateway.key), "{request:?}");
     });
 }

@@ -39,6 +39,8 @@ mod remote;
 mod sds;
 #[cfg(unix)]
 mod sds_bad_input;
+#[cfg(unix)]
+mod socket_probe;
 mod sockets;
 mod threats;
 #[cfg(unix)]

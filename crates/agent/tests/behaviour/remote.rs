@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,12 +24,23 @@ fn certificate(folder: &Folder, identity: &Identity) -> String {
     let [certificate, key] = identity.pem();
     let (certificate_file, key_file) = (folder.join("server.pem"), folder.join("server.key"));
     fs::write(&certificate_file, certificate).unwrap();
-    fs::write(&key_file, key).unwrap();
+    write_key(&key_file, &key, 0o600);
     format!(
         "tls = {{ certificate = \"{}\", key = \"{}\" }}\n",
         certificate_file.display(),
         key_file.display()
     )
+}
+
+/// Writes a private key that these users can read.
+fn write_key(path: &Path, key: &str, mode: u32) {
+    // The file of an earlier mode may not be writable.
+    let _ = fs::remove_file(path);
+    fs::write(path, key).unwrap();
+    #[cfg(unix)]
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    #[cfg(not(unix))]
+    let _ = mode;
 }
 
 fn request(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> String {
@@ -220,4 +232,46 @@ fn an_error_about_a_certificate_names_the_file_and_repeats_nothing_of_it() {
         assert!(text.contains("server.") && error.help().is_some(), "{text}");
         assert!(!text.contains(&secret) && !text.contains("t1.fake"), "{text}");
     }
+}
+
+/// A key that others can read is theirs, too. The rule is that of the files of keys of clients.
+#[cfg(unix)]
+#[test]
+fn a_private_key_that_others_can_read_is_refused() {
+    on_runtime(async {
+        let (folder, authority) = (Folder::new(), Authority::new("FAKE CA"));
+        let identity = authority.certify("localhost");
+        let tls = certificate(&folder, &identity);
+        let [_, key] = identity.pem();
+        let (key_file, client) = (folder.join("server.key"), folder.join("client.json"));
+        let of_kind = |kind: &str, more: &str| {
+            let listen = format!("[[listen]]\nkind = \"{kind}\"\naddress = \"127.0.0.1:0\"\n{tls}{more}\n");
+            Config::parse(&(ONE.to_owned() + &listen)).unwrap()
+        };
+        let client_file = format!("client_file = \"{}\"", client.display());
+        let keys = format!("keys = [{{ file = \"{}\" }}]", folder.join("gateway.key").display());
+        let (source, clock) = (tokens(), TestClock::new());
+        for config in [of_kind("admin", ""), of_kind("oauth", &client_file), of_kind("gateway", &keys)] {
+            for mode in [0o644, 0o604, 0o620, 0o660] {
+                write_key(&key_file, &key, mode);
+                let told = format!("{mode:o} {config:?}");
+                let checked = Agent::check(&config, of(&source, &clock)).expect_err(&told);
+                let started = Agent::start(config.clone(), of(&source, &clock)).await.expect_err(&told);
+                for error in [checked, started] {
+                    let place = key_file.display().to_string();
+                    assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(place.as_str())));
+                    assert!(error.to_string().contains("others can read the file"), "{mode:o}: {error}");
+                }
+            }
+            for mode in [0o600, 0o400] {
+                write_key(&key_file, &key, mode);
+                Agent::check(&config, of(&source, &clock)).unwrap();
+                let mut agent = Agent::start(config.clone(), of(&source, &clock)).await.unwrap();
+                // A new reading of the configuration has the same rule, and changes nothing then.
+                write_key(&key_file, &key, 0o644);
+                let error = agent.reload(config.clone(), of(&source, &clock)).await.unwrap_err();
+                assert!(error.to_string().contains("others can read the file"), "{error}");
+            }
+        }
+    });
 }

@@ -157,6 +157,12 @@ fn what_is_no_call_of_the_service_is_refused() {
         let plain = Request::get("http://envoy/").body(parts().1).unwrap();
         let response = soon(connect(&socket).await.send_request(plain)).await.unwrap();
         assert_eq!(response.status(), 415);
+        let get = Request::get(format!("http://envoy{STREAM}")).header("content-type", "application/grpc");
+        let response = soon(connect(&socket).await.send_request(get.body(parts().1).unwrap())).await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["allow"]),
+            (405, &"POST".parse().unwrap())
+        );
         for request in [
             format!(
                 "POST {STREAM} HTTP/1.1\r\nHost: envoy\r\nContent-Type: application/grpc\r\nConnection: close\r\n\r\n"

@@ -26,6 +26,29 @@ const GATEWAY_KEY: &str = "YC_AUTH_GATEWAY_KEY";
 pub(super) struct Configuration {
     pub(super) config: Config,
     file: Option<PathBuf>,
+    _trial: Trial,
+}
+
+/// The folders that a check has made, as a start makes them: they go with the value.
+#[derive(Default)]
+struct Trial(Vec<PathBuf>);
+
+impl Trial {
+    /// Makes a folder with those above it.
+    fn make(&mut self, folder: &Path) -> std::io::Result<()> {
+        let missing = folder.ancestors().take_while(|folder| std::fs::symlink_metadata(folder).is_err());
+        self.0.extend(missing.map(Path::to_owned));
+        std::fs::create_dir_all(folder)
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        // The lowest is first. One that has something in it by now stays.
+        for folder in &self.0 {
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
 }
 
 impl Configuration {
@@ -35,9 +58,10 @@ impl Configuration {
     /// `Invalid` if the file cannot be read, or if it is no configuration.
     pub(super) fn load(options: &ServeOptions) -> Result<Self, Error> {
         let Some(file) = &options.config else {
-            let config = of_options(options)?;
+            let mut trial = Trial::default();
+            let config = of_options(options, &mut trial)?;
             config.check()?;
-            return Ok(Self { config, file: None });
+            return Ok(Self { config, file: None, _trial: trial });
         };
         let at = |error: Error| about_file(error, file);
         let mut text = String::new();
@@ -52,7 +76,7 @@ impl Configuration {
                 Error::new(ErrorKind::Invalid, "nothing is served").with_help("add `[[listen]]` with a kind");
             return Err(at(error));
         }
-        Ok(Self { config, file: Some(file.clone()) })
+        Ok(Self { config, file: Some(file.clone()), _trial: Trial::default() })
     }
 
     /// The error, with the file that it is about.
@@ -78,7 +102,7 @@ fn about_file(error: Error, file: &Path) -> Error {
 }
 
 /// One identity with the listeners of the options.
-fn of_options(options: &ServeOptions) -> Result<Config, Error> {
+fn of_options(options: &ServeOptions, trial: &mut Trial) -> Result<Config, Error> {
     let tls = options.tls_certificate.clone().zip(options.tls_key.clone());
     let tls = tls.map(|(certificate, key)| TlsConfig { certificate, key });
     let allow_remote = options.allow_remote;
@@ -95,7 +119,7 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
     if let Some(address) = options.oauth {
         let client_file = match &options.oauth_client {
             Some(file) => absolute(file),
-            None => state_file(options, "oauth-client.json", "with `--oauth-client FILE`")?,
+            None => state_file(options, "oauth-client.json", "with `--oauth-client FILE`", trial)?,
         };
         listen.push(ListenConfig::Oauth(OauthConfig {
             address,
@@ -107,7 +131,7 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
         }));
     }
     if let Some(address) = options.gateway {
-        let key = gateway_key(options)?;
+        let key = gateway_key(options, trial)?;
         let gateway = GatewayConfig { allow_remote, tls: tls.clone(), ..GatewayConfig::new(address, key) };
         listen.push(ListenConfig::Gateway(gateway));
     }
@@ -154,7 +178,7 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
 }
 
 /// The key of the clients of a gateway: the file of the option, the variable, or a file that the agent makes.
-fn gateway_key(options: &ServeOptions) -> Result<KeyConfig, Error> {
+fn gateway_key(options: &ServeOptions, trial: &mut Trial) -> Result<KeyConfig, Error> {
     if let Some(AuthValue::File(file)) = &options.gateway_key {
         return Ok(KeyConfig::file(absolute(file)));
     }
@@ -170,13 +194,18 @@ fn gateway_key(options: &ServeOptions) -> Result<KeyConfig, Error> {
         }
         _ => {
             let otherwise = "with `--gateway-key @FILE`, give the key itself in YC_AUTH_GATEWAY_KEY";
-            Ok(KeyConfig::file(state_file(options, "gateway.key", otherwise)?))
+            Ok(KeyConfig::file(state_file(options, "gateway.key", otherwise, trial)?))
         }
     }
 }
 
 /// A file that the agent keeps, in the folder of systemd, else of the user. `otherwise`: how else the user can give its path.
-fn state_file(options: &ServeOptions, name: &str, otherwise: &str) -> Result<PathBuf, Error> {
+fn state_file(
+    options: &ServeOptions,
+    name: &str,
+    otherwise: &str,
+    trial: &mut Trial,
+) -> Result<PathBuf, Error> {
     let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let of_user = || {
         let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
@@ -193,13 +222,9 @@ fn state_file(options: &ServeOptions, name: &str, otherwise: &str) -> Result<Pat
             "there is no folder for {name}: none of STATE_DIRECTORY, XDG_STATE_HOME and HOME is an absolute path"
         ))
     })?;
-    // A check writes nothing: the nearest folder that there is stands for one that would be made.
-    if options.check {
-        let near = found.ancestors().find(|folder| folder.is_dir());
-        return Ok(near.unwrap_or(&found).join(name));
-    }
     let cannot = |reason| error(format!("cannot make the folder for {name}: {reason}"));
-    std::fs::create_dir_all(&found).map_err(|reason| cannot(reason).at(found.display().to_string()))?;
+    let made = if options.check { trial.make(&found) } else { std::fs::create_dir_all(&found) };
+    made.map_err(|reason| cannot(reason).at(found.display().to_string()))?;
     Ok(found.join(name))
 }
 

@@ -40,6 +40,7 @@ mod recognized_values;
 mod repeats;
 mod run;
 mod serve;
+mod serve_check;
 mod serve_gateway;
 mod serve_sds;
 mod setup;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -43,6 +44,41 @@ fn the_socket_is_there_until_a_signal_ends_the_agent() {
         served.end();
         assert!(!socket.exists());
     }
+}
+
+/// The status of a probe, and its text.
+fn readiness(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response
+}
+
+#[test]
+fn a_socket_that_is_removed_is_told_and_a_signal_makes_it_again() {
+    let (emulator, folder) = (Emulator::start_in_thread().unwrap(), Folder::new());
+    let socket = folder.path.join("sds.sock");
+    let place = format!("unix:{}", socket.display());
+    let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let mut served = Served::start(serve(&emulator, &folder, &["--sds", &place, "--admin", &admin]));
+    while !readiness(&admin).starts_with("HTTP/1.1 200 ") {}
+    fs::remove_file(&socket).unwrap();
+    for _ in 0..2 {
+        let told = readiness(&admin);
+        assert!(told.starts_with("HTTP/1.1 503 ") && told.contains(&place), "{told}");
+    }
+    let line = served.next_line("clients do not find it");
+    assert!(line.contains("somebody has removed or replaced the socket"), "{line}");
+    served.signal(Signal::HUP);
+    // The next line about the socket is not the same warning once more.
+    let line = served.next_line("the socket");
+    assert!(line.contains("it is made again"), "{line}");
+    served.next_line("read the configuration again");
+    assert!(readiness(&admin).starts_with("HTTP/1.1 200 "));
+    assert!(said_to_a_browser(&socket).starts_with("HTTP/1.1 415 "));
+    served.end();
 }
 
 #[test]

@@ -38,6 +38,8 @@ async fn a_client_chooses_the_version_in_the_handshake_of_tls() {
     let config = TlsConfig { certificate: folder.join("c"), key: folder.join("k") };
     std::fs::write(&config.certificate, certificate).unwrap();
     std::fs::write(&config.key, key).unwrap();
+    #[cfg(unix)]
+    std::fs::set_permissions(&config.key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let load = |protocol| Tls::load(&config, protocol).unwrap();
     let all = [(Protocol::Both, load(Protocol::Both)), (Protocol::Http1, load(Protocol::Http1))];
     std::fs::remove_dir_all(&folder).unwrap();
