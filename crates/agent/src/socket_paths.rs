@@ -46,17 +46,22 @@ impl SocketPath {
 
     /// What is wrong with the socket after a look. The log tells it once, and once more after a look at which all was good.
     fn judge(&self, seen: Seen) -> Option<String> {
-        let reason = match seen {
+        let (reason, result, remedy) = match seen {
             Seen::File(found) if found.is_some() && found == self.file => {
                 self.is_told.store(false, Ordering::Relaxed);
                 return None;
             }
-            Seen::File(_) => "somebody has removed or replaced the socket",
-            Seen::Nothing => "a look at the socket hangs",
+            Seen::File(_) => {
+                ("somebody has removed or replaced the socket", "clients do not find it", self.remedy)
+            }
+            Seen::Nothing => (
+                "a look at the socket hangs",
+                "clients may hang there too",
+                "check the file system of the path",
+            ),
         };
         if !self.is_told.swap(true, Ordering::Relaxed) {
-            let (path, remedy) = (self.path.display(), self.remedy);
-            tracing::warn!(%path, remedy, "{reason}: clients do not find it");
+            tracing::warn!(path = %self.path.display(), remedy, "{reason}: {result}");
         }
         Some(format!("unix:{}: {reason}", self.path.display()))
     }
