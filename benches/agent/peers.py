@@ -73,6 +73,17 @@ class Side:
         return {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
 
 
+#: Envoy's check of the key of its clients.
+KEY_OF_ENVOY = {
+    "name": "envoy.filters.http.api_key_auth",
+    "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth",
+        "credentials": [{"key": Side.key, "client": "bench"}],
+        "key_sources": [{"header": "Authorization"}],
+    },
+}
+
+
 class Nginx:
     """nginx with one worker and this content of `http`, in which PORT is the port."""
 
@@ -154,7 +165,7 @@ def chats(folder: Path, events: str, certificates=None) -> Service:
 
 
 def static_nginx(folder: Path, behind: Service) -> Nginx:
-    """nginx that puts a static header into each request. Over TLS it speaks HTTP/1.1 to the service: it has no HTTP/2 there."""
+    """nginx that checks a key, and puts a static header into each request. Over TLS it speaks HTTP/1.1 to the service: it has no HTTP/2 there."""
     tls = ""
     if behind.certificates:
         tls = (
@@ -165,6 +176,7 @@ def static_nginx(folder: Path, behind: Service) -> Nginx:
         folder,
         f"upstream chats {{ server {behind.address}; {KEPT} }} upstream events {{ server {behind.events}; {KEPT} }}\n"
         f"server {{ listen 127.0.0.1:PORT; proxy_http_version 1.1; proxy_set_header Connection ''; {tls}\n"
+        f"if ($http_authorization != 'Bearer {Side.key}') {{ return 401; }}\n"
         "proxy_set_header Authorization 'Bearer static'; proxy_buffering off;\n"
         f"location / {{ proxy_pass {behind.scheme}://chats; }} location {PREFIX} {{ proxy_pass {behind.scheme}://events; }} }}",
     )
@@ -213,11 +225,19 @@ def certificates(folder: Path):
 
 
 def envoy(folder: Path, agent: Gateway, behind: Service):
-    """Envoy with one worker and the credential injector, in the configuration of `deploy/envoy`. Without certificates the service
-    has neither TLS nor HTTP/2."""
+    """Envoy with one worker and the credential injector, in the configuration of `deploy/envoy`, and with a check of the key. Without
+    certificates the service has neither TLS nor HTTP/2."""
     from envoy_sds import EnvoySds
 
-    class Plain(EnvoySds):
+    class Checking(EnvoySds):
+        def configuration(self) -> dict:
+            config = super().configuration()
+            (listener,) = config["static_resources"]["listeners"]
+            ((manager,),) = (chain["filters"] for chain in listener["filter_chains"])
+            manager["typed_config"]["http_filters"].insert(0, KEY_OF_ENVOY)
+            return config
+
+    class Plain(Checking):
         def configuration(self) -> dict:
             config = super().configuration()
             cluster = config["static_resources"]["clusters"][0]
@@ -227,7 +247,7 @@ def envoy(folder: Path, agent: Gateway, behind: Service):
             options["explicit_http_config"] = {"http_protocol_options": {}}
             return config
 
-    kind = EnvoySds if behind.certificates else Plain
+    kind = Checking if behind.certificates else Plain
     authority = behind.certificates.authority if behind.certificates else Path(os.devnull)
     return kind(new_folder(folder), agent.socket, behind, authority)
 
