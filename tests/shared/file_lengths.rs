@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::source_files::files_below;
+
 /// The most lines of a Rust or Python file.
 pub const MOST_LINES: usize = 400;
 
@@ -13,19 +15,9 @@ pub const MOST_LINES: usize = 400;
 /// - hidden folders: Git's own data, and virtual environments with the packages of pip.
 #[must_use]
 pub fn written_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let entry = entry.unwrap();
-        let (path, name) = (entry.path(), entry.file_name().into_string().unwrap_or_default());
-        if entry.file_type().unwrap().is_dir() {
-            if !name.starts_with('.') && name != "target" && name != "node_modules" {
-                files.extend(written_files(&path));
-            }
-        } else if path.extension().is_some_and(|ending| ending == "rs" || ending == "py") {
-            files.push(path);
-        }
-    }
-    files
+    files_below(folder, &["rs", "py"], |name| {
+        !name.starts_with('.') && name != "target" && name != "node_modules"
+    })
 }
 
 /// The files with more than [`MOST_LINES`] lines, each with its number of lines.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use yandex_cloud_emulator::Emulator;
 
 use crate::run::{Folder, yc_auth};
-use crate::serve::{Served, activated, serve};
+use crate::serve::{Served, activated, get, serve};
 
 /// What the service says to a client that speaks no gRPC.
 fn said_to_a_browser(socket: &Path) -> String {
@@ -46,16 +46,6 @@ fn the_socket_is_there_until_a_signal_ends_the_agent() {
     }
 }
 
-/// The status of a probe, and its text.
-fn readiness(address: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let head = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).unwrap();
-    response
-}
-
 #[test]
 fn a_socket_that_is_removed_is_told_and_a_signal_makes_it_again() {
     let (emulator, folder) = (Emulator::start_in_thread().unwrap(), Folder::new());
@@ -63,10 +53,10 @@ fn a_socket_that_is_removed_is_told_and_a_signal_makes_it_again() {
     let place = format!("unix:{}", socket.display());
     let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let mut served = Served::start(serve(&emulator, &folder, &["--sds", &place, "--admin", &admin]));
-    while !readiness(&admin).starts_with("HTTP/1.1 200 ") {}
+    while !get(&admin, "/readyz").starts_with("HTTP/1.1 200 ") {}
     fs::remove_file(&socket).unwrap();
     for _ in 0..2 {
-        let told = readiness(&admin);
+        let told = get(&admin, "/readyz");
         assert!(told.starts_with("HTTP/1.1 503 ") && told.contains(&place), "{told}");
     }
     let line = served.next_line("clients do not find it");
@@ -76,7 +66,7 @@ fn a_socket_that_is_removed_is_told_and_a_signal_makes_it_again() {
     let line = served.next_line("the socket");
     assert!(line.contains("it is made again"), "{line}");
     served.next_line("read the configuration again");
-    assert!(readiness(&admin).starts_with("HTTP/1.1 200 "));
+    assert!(get(&admin, "/readyz").starts_with("HTTP/1.1 200 "));
     assert!(said_to_a_browser(&socket).starts_with("HTTP/1.1 415 "));
     served.end();
 }
