@@ -15,8 +15,9 @@ Needs:
     LiteLLM, if it is asked for: `python3 -m venv VENV && VENV/bin/pip install 'litellm[proxy]'`
 
 Everything runs on loopback. The service is an nginx that answers 600 bytes. Requests are chats with the whole URI of the model, on
-connections that stay open: 16 of wrk, or one for p99. Each side has one worker, and checks the key of its client. CPU is that of the server's
-process by `/proc/PID/stat`. The sides take turns, and a figure is the median of the rounds. `direct` is the service itself.
+connections that stay open: 16 of wrk, or one for p99. Each side has one worker, and checks the key of its client. CPU is that of
+the server's process by `/proc/PID/stat`. The sides take turns, and a figure is the median of the rounds. `direct` is the service
+itself.
 
 Over TLS the gateway and Envoy speak HTTP/2 to the service. nginx and wrk, which asks the service directly, speak HTTP/1.1.
 """

@@ -165,7 +165,8 @@ def chats(folder: Path, events: str, certificates=None) -> Service:
 
 
 def static_nginx(folder: Path, behind: Service) -> Nginx:
-    """nginx that checks a key, and puts a static header into each request. Over TLS it speaks HTTP/1.1 to the service: it has no HTTP/2 there."""
+    """nginx that checks a key, and puts a static header into each request. Over TLS it speaks HTTP/1.1 to the service: it has no
+    HTTP/2 there."""
     tls = ""
     if behind.certificates:
         tls = (
